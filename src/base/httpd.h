@@ -1,0 +1,90 @@
+/*
+ * An HTTP/1.1 server (libmicrohttpd behind it; no other file knows). Requests are
+ * answered at once or held and answered later from any thread: a held request costs no
+ * thread. Everything a client chooses has a maximum: connections, header bytes (431),
+ * body bytes (413), idle time.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/types.h"
+
+struct httpd;
+struct httpd_req;
+
+struct httpd_handler {
+    void *ctx;
+    /* The header block is in. May answer at once (401, 413, 415 …), else the body is
+     * read, up to the limit that this sets with httpd_body_max (default: the server's).
+     * On a server thread. */
+    void (*head)(void *ctx, struct httpd_req *req);
+    /* The whole body is in. Must answer, or hold and see to it that somebody answers.
+     * On a server thread. */
+    void (*body)(void *ctx, struct httpd_req *req);
+    /* The request is over, answered or broken off: free httpd_user. Called exactly once
+     * per request that head saw, after the last answer; never while the request is held
+     * (a held request whose client left is over once it is answered). */
+    void (*over)(void *ctx, struct httpd_req *req);
+    /* Answers for what fails before or instead of the handler (bad request 400, 413,
+     * 431, 503): fills problem+json. */
+    void (*refuse)(void *ctx, struct httpd_req *req, unsigned status,
+                   const char *detail);
+};
+
+struct httpd_options {
+    struct httpd_handler handler;
+    const char *listen;       /* ADDR:PORT, [ADDR6]:PORT; port 0 picks a free one */
+    unsigned threads;         /* at least 1 */
+    unsigned max_connections; /* in all */
+    size_t max_body_bytes;
+    unsigned idle_timeout_s;
+    struct mem *body_mem; /* where body buffers come from: refusal is answered 503 */
+    int listen_fd; /* -1, or a listening socket to use instead of `listen` (ownership
+                      moves) */
+};
+
+int httpd_open(struct httpd **out, const struct httpd_options *options,
+               struct err *err) must_check;
+void
+httpd_quiesce(struct httpd *httpd);    /* stop accepting; requests that are in go on */
+void httpd_close(struct httpd *httpd); /* waits for its threads; all held requests must
+                                          have been answered. NULL is fine */
+const char *httpd_address(const struct httpd *httpd); /* "127.0.0.1:8420" as bound */
+size_t httpd_connections(const struct httpd *httpd);
+
+/* ---- a request; these are for its current owner ---- */
+
+const char *httpd_method(const struct httpd_req *req);
+const char *httpd_path(const struct httpd_req *req); /* percent-decoded by nobody;
+                                                        starts with '/' ; no query */
+const char *httpd_header(const struct httpd_req *req,
+                         const char *name); /* NULL if absent; name in any case */
+/* How many header fields have this name. */
+unsigned httpd_header_count(const struct httpd_req *req, const char *name);
+const char *httpd_query(const struct httpd_req *req,
+                        const char *name); /* decoded; NULL if absent */
+/* Calls `each` for every query parameter (value may be NULL). */
+void httpd_query_each(const struct httpd_req *req,
+                      void (*each)(void *ctx, const char *name, const char *value),
+                      void *ctx);
+bool httpd_peer_is_loopback(const struct httpd_req *req);
+void httpd_body_max(struct httpd_req *req, size_t bytes); /* only in head */
+struct slice httpd_body(const struct httpd_req *req);     /* valid until over */
+usec_t httpd_started_us(const struct httpd_req *req);     /* mono, when head ran */
+
+void httpd_set_user(struct httpd_req *req, void *user);
+void *httpd_user(const struct httpd_req *req);
+
+/* Keep the request open; exactly one httpd_answer must follow, from any thread, even at
+ * once. Only in `body`. Call it BEFORE handing the request to whoever will answer. */
+void httpd_hold(struct httpd_req *req);
+
+/* The answer. `body` is taken over (freed with free()), may be NULL with n 0. `type` is
+ * a constant. Headers set with httpd_answer_header before go along. Once per request.
+ */
+void httpd_answer(struct httpd_req *req, unsigned status, const char *type, char *body,
+                  size_t n);
+void httpd_answer_header(struct httpd_req *req, const char *name,
+                         const char *value); /* copies */

@@ -1,0 +1,23 @@
+/* Small helpers on file descriptors and network addresses. */
+#pragma once
+
+#include <sys/socket.h>
+
+#include "base/err.h"
+#include "base/types.h"
+
+/* "127.0.0.1:8420", "[::1]:0", "localhost:80" → a socket address. Port is required. */
+int addr_parse(const char *text, struct sockaddr_storage *out, socklen_t *len,
+               struct err *err) must_check;
+bool addr_is_loopback(const struct sockaddr *sa);
+void addr_format(char *out, size_t cap,
+                 const struct sockaddr *sa); /* ADDR:PORT, [ADDR6]:PORT */
+
+/* Writes the whole file anew with this mode (write to a temporary beside it, fsync,
+ * rename, fsync the folder). */
+int file_write(const char *path, const void *bytes, size_t n, unsigned mode,
+               struct err *err) must_check;
+/* Reads a whole file of at most max_bytes; *out is NUL-terminated, free(). E_NOT_FOUND
+ * if there is none. */
+int file_read(const char *path, size_t max_bytes, char **out, size_t *n,
+              struct err *err) must_check;

@@ -1,0 +1,983 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/httpd.h"
+#include "base/iofd.h"
+
+#define WAIT_MS  20000 /* only ever reached by a failing test */
+#define MAX_BODY 100000
+#define HELD_MAX 256
+
+/* ---- a server whose paths say what it does ---- */
+
+struct server {
+    struct httpd *httpd;
+    struct mem_budget budget;
+    struct mem counting;
+    atomic_uint allocations;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    unsigned heads, bodies, overs;
+    struct httpd_req *held[HELD_MAX];
+    size_t n_held;
+    char seen[512]; /* what the last /look request showed */
+    bool stopping;
+};
+
+static void
+say(struct httpd_req *req, unsigned status, const char *text)
+{
+    httpd_answer(req, status, "text/plain", strdup(text), strlen(text));
+}
+
+static void
+on_head(void *ctx, struct httpd_req *req)
+{
+    struct server *s = ctx;
+
+    httpd_set_user(req, s);
+    if (strcmp(httpd_path(req), "/small") == 0)
+        httpd_body_max(req, 10);
+    if (strcmp(httpd_path(req), "/secret") == 0) {
+        httpd_answer_header(req, "WWW-Authenticate", "Bearer");
+        say(req, 401, "who are you?");
+    }
+    pthread_mutex_lock(&s->lock);
+    s->heads++;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void
+each_param(void *ctx, const char *name, const char *value)
+{
+    struct server *s = ctx;
+    size_t n = strlen(s->seen);
+
+    snprintf(s->seen + n, sizeof(s->seen) - n, " %s=%s", name,
+             value ? value : "(none)");
+}
+
+static void
+look(struct server *s, struct httpd_req *req)
+{
+    const char *a = httpd_query(req, "a b");
+    const char *trace = httpd_header(req, "x-trace");
+
+    snprintf(s->seen, sizeof(s->seen), "%s %s a=%s trace=%s/%u local=%d",
+             httpd_method(req), httpd_path(req), a ? a : "(none)",
+             trace ? trace : "(none)", httpd_header_count(req, "X-TRACE"),
+             httpd_peer_is_loopback(req));
+    httpd_query_each(req, each_param, s);
+    say(req, 200, s->seen);
+}
+
+static void
+on_body(void *ctx, struct httpd_req *req)
+{
+    struct server *s = ctx;
+    const char *path = httpd_path(req);
+    char text[64];
+
+    assert_ptr_equal(httpd_user(req), s);
+    pthread_mutex_lock(&s->lock);
+    s->bodies++;
+    if (strcmp(path, "/hold") == 0 && s->n_held < HELD_MAX) {
+        httpd_hold(req);
+        s->held[s->n_held++] = req;
+        pthread_cond_broadcast(&s->changed);
+        pthread_mutex_unlock(&s->lock);
+        return;
+    }
+    pthread_mutex_unlock(&s->lock);
+
+    if (strcmp(path, "/hold-at-once") == 0)
+        httpd_hold(req);
+    if (strncmp(path, "/look", 5) == 0) {
+        look(s, req);
+        return;
+    }
+    struct slice body = httpd_body(req);
+    unsigned sum = 0;
+    for (size_t i = 0; i < body.n; i++)
+        sum += (unsigned char)body.p[i];
+    snprintf(text, sizeof(text), "%zu bytes, sum %u", body.n, sum);
+    say(req, 200, text);
+}
+
+static void
+on_over(void *ctx, struct httpd_req *req)
+{
+    struct server *s = ctx;
+
+    assert_ptr_equal(httpd_user(req), s);
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; i < s->n_held; i++)
+        assert_ptr_not_equal(s->held[i], req); /* not over while it is held */
+    s->overs++;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void
+on_refuse(void *ctx, struct httpd_req *req, unsigned status, const char *detail)
+{
+    (void)ctx;
+    say(req, status, detail);
+}
+
+static void *
+counting_resize(struct mem *mem, void *old, size_t old_size, size_t new_size)
+{
+    struct server *s = container_of(mem, struct server, counting);
+
+    if (new_size)
+        atomic_fetch_add(&s->allocations, 1);
+    return s->budget.mem.resize(&s->budget.mem, old, old_size, new_size);
+}
+
+static struct httpd_options
+options_of(struct server *s)
+{
+    return (struct httpd_options){
+        .handler = {s, on_head, on_body, on_over, on_refuse},
+        .listen = "127.0.0.1:0",
+        .threads = 2,
+        .max_connections = 200,
+        .max_body_bytes = MAX_BODY,
+        .idle_timeout_s = 30,
+        .body_mem = s ? &s->counting : NULL,
+        .listen_fd = -1,
+    };
+}
+
+static struct server *
+server_new(const struct httpd_options *change)
+{
+    struct server *s = calloc(1, sizeof(*s));
+    struct err err;
+
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->changed, NULL);
+    mem_budget_init(&s->budget, 8 * 1024 * 1024);
+    s->counting.resize = counting_resize;
+    struct httpd_options options = options_of(s);
+    if (change) {
+        options.threads = change->threads;
+        options.max_connections = change->max_connections;
+        options.idle_timeout_s = change->idle_timeout_s;
+        options.listen = change->listen;
+        options.listen_fd = change->listen_fd;
+    }
+    assert_int_equal(httpd_open(&s->httpd, &options, &err), 0);
+    return s;
+}
+
+/* Ends the server and checks what holds after every test: each request that was seen is
+ * over, and its memory is back. */
+static void
+server_free(struct server *s)
+{
+    httpd_close(s->httpd);
+    assert_int_equal(s->heads, s->overs);
+    assert_int_equal(atomic_load(&s->budget.used_bytes), 0);
+    pthread_cond_destroy(&s->changed);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+static struct httpd_req *
+wait_held(struct server *s)
+{
+    pthread_mutex_lock(&s->lock);
+    while (s->n_held == 0)
+        pthread_cond_wait(&s->changed, &s->lock);
+    struct httpd_req *req = s->held[--s->n_held];
+    pthread_mutex_unlock(&s->lock);
+    return req;
+}
+
+static void
+wait_overs(struct server *s, unsigned n)
+{
+    pthread_mutex_lock(&s->lock);
+    while (s->overs < n)
+        pthread_cond_wait(&s->changed, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- a client ---- */
+
+struct answer {
+    int status; /* 0: the connection ended instead */
+    char head[4096];
+    char body[4096];
+};
+
+static int
+dial(const struct server *s)
+{
+    struct sockaddr_storage to;
+    socklen_t len;
+
+    assert_int_equal(addr_parse(httpd_address(s->httpd), &to, &len, NULL), 0);
+    int fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, len), 0);
+    return fd;
+}
+
+/* False when the other side has closed. */
+static bool
+give(int fd, const char *bytes, size_t n)
+{
+    while (n) {
+        ssize_t done = send(fd, bytes, n, MSG_NOSIGNAL);
+        if (done <= 0)
+            return false;
+        bytes += done;
+        n -= (size_t)done;
+    }
+    return true;
+}
+
+static void
+tell(int fd, const char *text)
+{
+    assert_true(give(fd, text, strlen(text)));
+}
+
+/* One byte, or -1 at the end of the connection. */
+static int
+take_byte(int fd)
+{
+    struct pollfd wait = {fd, POLLIN, 0};
+    unsigned char c;
+
+    assert_int_equal(poll(&wait, 1, WAIT_MS), 1);
+    return recv(fd, &c, 1, 0) == 1 ? c : -1;
+}
+
+static bool
+ended(int fd)
+{
+    return take_byte(fd) < 0;
+}
+
+static size_t
+length_in(const char *head)
+{
+    const char *at = strcasestr(head, "\r\nContent-Length: ");
+
+    return at ? strtoul(at + 18, NULL, 10) : 0;
+}
+
+static struct answer
+hear_head_only(int fd)
+{
+    struct answer answer = {0};
+    size_t n = 0;
+
+    while (n < 4 || memcmp(answer.head + n - 4, "\r\n\r\n", 4) != 0) {
+        int c = take_byte(fd);
+        if (c < 0)
+            return (struct answer){0};
+        assert_true(n < sizeof(answer.head) - 1);
+        answer.head[n++] = (char)c;
+    }
+    answer.status = (int)strtol(answer.head + 9, NULL, 10);
+    return answer;
+}
+
+static struct answer
+hear(int fd)
+{
+    struct answer answer = hear_head_only(fd);
+    size_t length = length_in(answer.head);
+
+    assert_true(length < sizeof(answer.body));
+    for (size_t i = 0; i < length; i++)
+        answer.body[i] = (char)take_byte(fd);
+    return answer;
+}
+
+static bool
+closes(const struct answer *answer)
+{
+    return strcasestr(answer->head, "\r\nConnection: close\r\n") != NULL;
+}
+
+#define POST(path, n)                                                                  \
+    "POST " path " HTTP/1.1\r\nHost: x\r\nContent-Length: " n "\r\n\r\n"
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
+
+static void
+expect(int fd, const char *request, int status)
+{
+    tell(fd, request);
+    assert_int_equal(hear(fd).status, status);
+}
+
+/* The request is refused as ambiguous, and nothing after it is read. */
+static void
+expect_bad(struct server *s, const char *request)
+{
+    int fd = dial(s);
+
+    tell(fd, request);
+    struct answer answer = hear(fd);
+    assert_int_equal(answer.status, 400);
+    assert_true(closes(&answer));
+    while (take_byte(fd) >= 0)
+        ; /* libmicrohttpd says some of its own refusals at more length */
+    close(fd);
+}
+
+/* ---- plain requests ---- */
+
+static void
+a_post_is_answered_and_the_connection_stays(void **state)
+{
+    struct server *s = server_new(NULL);
+    int fd = dial(s);
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        tell(fd, POST("/x", "3") "abc");
+        struct answer answer = hear(fd);
+        assert_int_equal(answer.status, 200);
+        assert_string_equal(answer.body, "3 bytes, sum 294");
+        assert_false(closes(&answer));
+    }
+    close(fd);
+    server_free(s);
+}
+
+static void
+pipelined_requests_are_answered_in_order(void **state)
+{
+    struct server *s = server_new(NULL);
+    int fd = dial(s);
+
+    (void)state;
+    tell(fd, POST("/x", "1") "a" GET("/look/2") POST("/hold-at-once", "2") "bb");
+    assert_string_equal(hear(fd).body, "1 bytes, sum 97");
+    assert_non_null(strstr(hear(fd).body, "/look/2"));
+    assert_string_equal(hear(fd).body, "2 bytes, sum 196");
+    close(fd);
+    server_free(s);
+}
+
+static void
+a_request_shows_its_raw_path_decoded_query_and_headers(void **state)
+{
+    struct server *s = server_new(NULL);
+    int fd = dial(s);
+
+    (void)state;
+    tell(fd, "GET /look%2F+x?a+b=1%2B2%3d&c&d=&e=%41 HTTP/1.1\r\nHost: x\r\n"
+             "X-Trace: one\r\nx-trace: two\r\n\r\n");
+    assert_string_equal(hear(fd).body, "GET /look%2F+x a=1+2= trace=one/2 local=1 "
+                                       "a b=1+2= c=(none) d= e=A");
+    tell(fd, "GET http://x/look HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_string_equal(hear(fd).body, "GET /look a=(none) trace=(none)/0 local=1");
+    close(fd);
+    server_free(s);
+}
+
+static void
+a_head_request_gets_no_body(void **state)
+{
+    struct server *s = server_new(NULL);
+    int fd = dial(s);
+
+    (void)state;
+    tell(fd, "HEAD /look HTTP/1.1\r\nHost: x\r\n\r\n");
+    struct answer answer = hear_head_only(fd);
+    assert_int_equal(answer.status, 200);
+    assert_true(length_in(answer.head) > 0);
+    expect(fd, GET("/look"), 200);
+    close(fd);
+    server_free(s);
+}
+
+static void
+a_chunked_body_arrives_whole(void **state)
+{
+    struct server *s = server_new(NULL);
+    int fd = dial(s);
+
+    (void)state;
+    tell(fd, "POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+             "2\r\nab\r\n1;ext=1\r\nc\r\n0\r\nTrailer: t\r\n\r\n");
+    assert_string_equal(hear(fd).body, "3 bytes, sum 294");
+    expect(fd, GET("/look"), 200);
+    close(fd);
+    server_free(s);
+}
+
+static void
+a_body_of_known_length_is_allocated_once(void **state)
+{
+    struct server *s = server_new(NULL);
+    int fd = dial(s);
+    static char body[MAX_BODY];
+
+    (void)state;
+    memset(body, 'a', sizeof(body));
+    tell(fd, POST("/x", "100000"));
+    assert_true(give(fd, body, sizeof(body)));
+    assert_string_equal(hear(fd).body, "100000 bytes, sum 9700000");
+    assert_int_equal(atomic_load(&s->allocations), 1);
+    close(fd);
+    server_free(s);
+}
+
+/* ---- held requests ---- */
+
+static void
+a_held_request_is_answered_from_another_thread(void **state)
+{
+    for (unsigned threads = 1; threads <= 2; threads++) {
+        struct httpd_options change = options_of(NULL);
+        change.threads = threads;
+        struct server *s = server_new(&change);
+        int fd = dial(s);
+
+        (void)state;
+        for (int i = 0; i < 2; i++) {
+            tell(fd, POST("/hold", "3") "abc");
+            struct httpd_req *req = wait_held(s);
+            assert_true(slice_is(httpd_body(req), "abc"));
+            assert_true(httpd_started_us(req) > 0);
+            say(req, 202, "later");
+            struct answer answer = hear(fd);
+            assert_int_equal(answer.status, 202);
+            assert_string_equal(answer.body, "later");
+        }
+        close(fd);
+        server_free(s);
+    }
+}
+
+static void
+a_held_request_may_be_answered_at_once(void **state)
+{
+    struct server *s = server_new(NULL);
+    int fd = dial(s);
+
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        expect(fd, POST("/hold-at-once", "1") "a", 200);
+    close(fd);
+    server_free(s);
+}
+
+static void
+a_held_request_whose_client_left_is_over_after_its_answer(void **state)
+{
+    struct server *s = server_new(NULL);
+    int fd = dial(s);
+
+    (void)state;
+    tell(fd, POST("/hold", "1") "a");
+    struct httpd_req *req = wait_held(s);
+    struct linger reset = {1, 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    close(fd);
+
+    /* Others go on meanwhile, and it is still there. */
+    int other = dial(s);
+    for (int i = 0; i < 20; i++)
+        expect(other, GET("/look"), 200);
+    wait_overs(s, 19);
+    assert_true(slice_is(httpd_body(req), "a"));
+    say(req, 202, "too late");
+    wait_overs(s, 21);
+    close(other);
+    server_free(s);
+}
+
+/* ---- answers before the body ---- */
+
+static void
+an_answer_in_head_keeps_the_connection(void **state)
+{
+    struct server *s = server_new(NULL);
+    int fd = dial(s);
+    static char body[MAX_BODY];
+
+    (void)state;
+    tell(fd, GET("/secret"));
+    struct answer answer = hear(fd);
+    assert_int_equal(answer.status, 401);
+    assert_non_null(strstr(answer.head, "WWW-Authenticate: Bearer\r\n"));
+
+    tell(fd, POST("/secret", "100000"));
+    assert_true(give(fd, body, sizeof(body)));
+    assert_int_equal(hear(fd).status, 401);
+    tell(fd, "POST /secret HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+             "2\r\nab\r\n0\r\n\r\n");
+    assert_int_equal(hear(fd).status, 401);
+    assert_int_equal(s->bodies, 0);
+    expect(fd, GET("/look"), 200);
+    close(fd);
+    server_free(s);
+}
+
+static void
+a_body_beyond_the_maximum_gets_413_and_the_connection_stays(void **state)
+{
+    struct server *s = server_new(NULL);
+    int fd = dial(s);
+    static char body[MAX_BODY + 1];
+
+    (void)state;
+    tell(fd, POST("/x", "100001"));
+    assert_true(give(fd, body, sizeof(body)));
+    struct answer answer = hear(fd);
+    assert_int_equal(answer.status, 413);
+    assert_string_equal(answer.body, "the body is too large");
+    expect(fd, POST("/small", "11") "12345678901", 413);
+    expect(fd, POST("/small", "10") "1234567890", 200);
+    tell(fd, "POST /small HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+             "8\r\n12345678\r\n8\r\n12345678\r\n0\r\n\r\n");
+    assert_int_equal(hear(fd).status, 413);
+    expect(fd, GET("/look"), 200);
+    close(fd);
+    server_free(s);
+}
+
+/* Sends without listening until the body is through or the server has had enough. */
+static void
+send_without_listening(int fd, size_t total, bool chunked)
+{
+    static char block[65536];
+    char size[16];
+
+    for (size_t sent = 0; sent < total; sent += sizeof(block)) {
+        snprintf(size, sizeof(size), "%zx\r\n", sizeof(block));
+        if (chunked && !give(fd, size, strlen(size)))
+            return;
+        if (!give(fd, block, sizeof(block)) || (chunked && !give(fd, "\r\n", 2)))
+            return;
+    }
+}
+
+static void
+a_far_too_large_body_is_answered_while_it_is_sent(void **state)
+{
+    struct server *s = server_new(NULL);
+
+    (void)state;
+    for (int chunked = 0; chunked < 2; chunked++) {
+        int fd = dial(s);
+        tell(fd, chunked ? "POST /x HTTP/1.1\r\nHost: x\r\n"
+                           "Transfer-Encoding: chunked\r\n\r\n"
+                         : POST("/x", "999999999"));
+        send_without_listening(fd, 64 * 1024 * 1024, chunked);
+        struct answer answer = hear(fd);
+        assert_int_equal(answer.status, 413);
+        assert_string_equal(answer.body, "the body is too large");
+        assert_true(closes(&answer));
+        assert_non_null(strstr(answer.head, " GMT\r\n"));
+        assert_true(ended(fd));
+        close(fd);
+    }
+    server_free(s);
+}
+
+static void
+a_client_that_waits_for_100_is_told_before_it_sends(void **state)
+{
+    struct server *s = server_new(NULL);
+    int fd = dial(s);
+
+    (void)state;
+    tell(fd, "POST /x HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+             "Content-Length: 3\r\n\r\n");
+    assert_int_equal(hear(fd).status, 100);
+    tell(fd, "abc");
+    assert_string_equal(hear(fd).body, "3 bytes, sum 294");
+
+    tell(fd, "POST /x HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+             "Content-Length: 100001\r\n\r\n");
+    assert_int_equal(hear(fd).status, 413);
+    assert_true(ended(fd));
+    close(fd);
+    server_free(s);
+}
+
+static void
+a_body_that_the_budget_refuses_gets_503(void **state)
+{
+    struct server *s = server_new(NULL);
+    int fd = dial(s);
+    const char *requests[] = {
+        POST("/x", "3") "abc",
+        "POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "3\r\nabc\r\n0\r\n\r\n",
+    };
+
+    (void)state;
+    s->budget.max_bytes = 2;
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+        tell(fd, requests[i]);
+        struct answer answer = hear(fd);
+        assert_int_equal(answer.status, 503);
+        assert_non_null(strstr(answer.head, "Retry-After: 1\r\n"));
+    }
+    expect(fd, GET("/look"), 200);
+    close(fd);
+    server_free(s);
+}
+
+/* ---- malformed requests ---- */
+
+static void
+a_request_that_can_be_read_in_two_ways_is_refused(void **state)
+{
+    struct server *s = server_new(NULL);
+    const char *requests[] = {
+        "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n",
+        "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n",
+        "POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n",
+        "POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+        "POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n",
+        "POST /x HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length : 3\r\n\r\n",
+        "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 3, 3\r\n\r\n",
+        "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: +3\r\n\r\n",
+        "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length:\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: x\r\nX: a\rb\r\n\r\n",
+        "GET /x HTTP/1.1\r\n\r\n",
+        "GET x HTTP/1.1\r\nHost: x\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /\x80 HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /x?a=%zz HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /x?a=%4 HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /x?a=%00 HTTP/1.1\r\nHost: x\r\n\r\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++)
+        expect_bad(s, requests[i]);
+    assert_int_equal(s->heads, 0);
+    server_free(s);
+}
+
+static void
+a_header_block_that_is_too_large_gets_431(void **state)
+{
+    struct server *s = server_new(NULL);
+    int fd = dial(s);
+    static char value[40000];
+
+    (void)state;
+    memset(value, 'a', sizeof(value));
+    tell(fd, "GET /x HTTP/1.1\r\nHost: x\r\nX: ");
+    give(fd, value, sizeof(value));
+    assert_int_equal(hear(fd).status, 431);
+    close(fd);
+    server_free(s);
+}
+
+/* ---- connections ---- */
+
+static void
+connections_beyond_the_limit_wait_for_their_turn(void **state)
+{
+    struct httpd_options change = options_of(NULL);
+    change.max_connections = 2;
+    struct server *s = server_new(&change);
+    int fds[12];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        fds[i] = dial(s);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        expect(fds[i], GET("/look"), 200);
+        assert_true(httpd_connections(s->httpd) <= 2);
+        close(fds[i]);
+    }
+    server_free(s);
+}
+
+static void
+an_idle_connection_is_closed(void **state)
+{
+    struct httpd_options change = options_of(NULL);
+    change.idle_timeout_s = 1;
+    struct server *s = server_new(&change);
+    int fd = dial(s);
+
+    (void)state;
+    expect(fd, GET("/look"), 200);
+    assert_true(ended(fd));
+    close(fd);
+    server_free(s);
+}
+
+static void
+a_given_socket_is_served(void **state)
+{
+    struct httpd_options change = options_of(NULL);
+    struct sockaddr_storage any;
+    socklen_t len;
+
+    (void)state;
+    assert_int_equal(addr_parse("127.0.0.1:0", &any, &len, NULL), 0);
+    change.listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(change.listen_fd, (struct sockaddr *)&any, len), 0);
+    assert_int_equal(listen(change.listen_fd, 8), 0);
+    change.listen = NULL;
+    struct server *s = server_new(&change);
+    int fd = dial(s);
+    expect(fd, GET("/look"), 200);
+    close(fd);
+    server_free(s);
+}
+
+static void
+an_address_in_use_is_named(void **state)
+{
+    struct server *s = server_new(NULL);
+    struct httpd_options options = options_of(s);
+    struct httpd *second = NULL;
+    struct err err;
+
+    (void)state;
+    options.listen = httpd_address(s->httpd);
+    assert_int_equal(httpd_open(&second, &options, &err), E_BUSY);
+    assert_non_null(strstr(err.text, httpd_address(s->httpd)));
+    assert_null(second);
+    options.listen = "nonsense";
+    assert_int_equal(httpd_open(&second, &options, &err), E_INVALID);
+    httpd_close(NULL);
+    server_free(s);
+}
+
+static void
+a_quiesced_server_finishes_what_is_in_and_takes_no_more(void **state)
+{
+    struct server *s = server_new(NULL);
+    int fd = dial(s);
+    int idle = dial(s);
+    struct sockaddr_storage to;
+    socklen_t len;
+
+    (void)state;
+    expect(idle, GET("/look"), 200);
+    tell(fd, POST("/hold", "1") "a");
+    struct httpd_req *req = wait_held(s);
+    httpd_quiesce(s->httpd);
+
+    assert_int_equal(addr_parse(httpd_address(s->httpd), &to, &len, NULL), 0);
+    int late = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(late, (struct sockaddr *)&to, len), -1);
+    close(late);
+
+    say(req, 202, "done");
+    struct answer answer = hear(fd);
+    assert_int_equal(answer.status, 202);
+    assert_true(closes(&answer));
+    assert_true(ended(fd));
+    expect(idle, GET("/look"), 200);
+    close(idle);
+    close(fd);
+    server_free(s);
+}
+
+static void
+an_answer_given_before_the_close_reaches_its_client(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 50; i++) {
+        struct server *s = server_new(NULL);
+        int fd = dial(s);
+        int half = dial(s);
+
+        tell(half, POST("/x", "5") "ab"); /* never ends: must not keep the server */
+        tell(fd, POST("/hold", "1") "a");
+        say(wait_held(s), 202, "in time");
+        server_free(s);
+        assert_string_equal(hear(fd).body, "in time");
+        close(fd);
+        close(half);
+    }
+}
+
+/* ---- many at once ---- */
+
+static void *
+answer_loop(void *arg)
+{
+    struct server *s = arg;
+
+    for (;;) {
+        pthread_mutex_lock(&s->lock);
+        while (s->n_held == 0 && !s->stopping)
+            pthread_cond_wait(&s->changed, &s->lock);
+        struct httpd_req *req = s->n_held ? s->held[--s->n_held] : NULL;
+        pthread_mutex_unlock(&s->lock);
+        if (!req)
+            return NULL;
+        httpd_answer_header(req, "X-Late", "yes");
+        say(req, 202, "later");
+    }
+}
+
+#define CLIENTS        16
+#define ROUNDS         60
+#define REQUEST_SPLITS 12
+
+/* Sends a request and leaves after a number of bytes, by close or by reset, with or
+ * without waiting for the answer. */
+static void *
+break_off_loop(void *arg)
+{
+    struct server *s = arg;
+    const char *requests[] = {
+        POST("/hold", "300"), POST("/x", "300"), POST("/secret", "300"),
+        POST("/x", "100300"),
+        "POST /hold HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n12c\r\n"};
+    char text[1024];
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        int fd = dial(s);
+        const char *request = requests[i % ARRAY_LEN(requests)];
+        int n = snprintf(text, sizeof(text), "%s%0300d\r\n0\r\n\r\n", request, 0);
+        unsigned part = (i * 7) % (REQUEST_SPLITS + 1);
+        give(fd, text, (size_t)n * part / REQUEST_SPLITS);
+        if (part == REQUEST_SPLITS && i % 3 == 0 && i % ARRAY_LEN(requests) < 3)
+            assert_int_not_equal(hear(fd).status, 0);
+        if (i % 2) {
+            struct linger reset = {1, 0};
+            setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+        }
+        close(fd);
+    }
+    return NULL;
+}
+
+static void
+clients_that_break_off_anywhere_leave_nothing_behind(void **state)
+{
+    struct server *s = server_new(NULL);
+    pthread_t clients[CLIENTS], answerers[2];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(answerers); i++)
+        pthread_create(&answerers[i], NULL, answer_loop, s);
+    for (size_t i = 0; i < CLIENTS; i++)
+        pthread_create(&clients[i], NULL, break_off_loop, s);
+    for (size_t i = 0; i < CLIENTS; i++)
+        pthread_join(clients[i], NULL);
+
+    int fd = dial(s);
+    expect(fd, GET("/look"), 200);
+    close(fd);
+    /* Answered by hand from here on, so that nothing stays held. */
+    httpd_quiesce(s->httpd);
+    pthread_mutex_lock(&s->lock);
+    while (s->overs < s->heads)
+        pthread_cond_wait(&s->changed, &s->lock);
+    s->stopping = true;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    for (size_t i = 0; i < ARRAY_LEN(answerers); i++)
+        pthread_join(answerers[i], NULL);
+    server_free(s);
+}
+
+/* Asks on one connection until the server ends it. */
+static void *
+ask_until_closed(void *arg)
+{
+    int fd = *(int *)arg;
+    struct answer answer;
+
+    do {
+        if (!give(fd, POST("/hold", "1") "a", strlen(POST("/hold", "1") "a")))
+            break;
+        answer = hear(fd);
+        assert_true(answer.status == 202 || answer.status == 503 || answer.status == 0);
+    } while (answer.status != 0);
+    close(fd);
+    return NULL;
+}
+
+static void
+a_server_may_be_closed_while_requests_come_in(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 20; round++) {
+        struct server *s = server_new(NULL);
+        pthread_t clients[4], answerer;
+        int fds[ARRAY_LEN(clients)];
+
+        pthread_create(&answerer, NULL, answer_loop, s);
+        for (size_t i = 0; i < ARRAY_LEN(clients); i++) {
+            fds[i] = dial(s);
+            pthread_create(&clients[i], NULL, ask_until_closed, &fds[i]);
+        }
+        wait_overs(s, 20);
+        httpd_close(s->httpd);
+        s->httpd = NULL; /* for server_free */
+        for (size_t i = 0; i < ARRAY_LEN(clients); i++)
+            pthread_join(clients[i], NULL);
+        pthread_mutex_lock(&s->lock);
+        s->stopping = true;
+        pthread_cond_broadcast(&s->changed);
+        pthread_mutex_unlock(&s->lock);
+        pthread_join(answerer, NULL);
+        server_free(s);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_post_is_answered_and_the_connection_stays),
+        cmocka_unit_test(pipelined_requests_are_answered_in_order),
+        cmocka_unit_test(a_request_shows_its_raw_path_decoded_query_and_headers),
+        cmocka_unit_test(a_head_request_gets_no_body),
+        cmocka_unit_test(a_chunked_body_arrives_whole),
+        cmocka_unit_test(a_body_of_known_length_is_allocated_once),
+        cmocka_unit_test(a_held_request_is_answered_from_another_thread),
+        cmocka_unit_test(a_held_request_may_be_answered_at_once),
+        cmocka_unit_test(a_held_request_whose_client_left_is_over_after_its_answer),
+        cmocka_unit_test(an_answer_in_head_keeps_the_connection),
+        cmocka_unit_test(a_body_beyond_the_maximum_gets_413_and_the_connection_stays),
+        cmocka_unit_test(a_far_too_large_body_is_answered_while_it_is_sent),
+        cmocka_unit_test(a_client_that_waits_for_100_is_told_before_it_sends),
+        cmocka_unit_test(a_body_that_the_budget_refuses_gets_503),
+        cmocka_unit_test(a_request_that_can_be_read_in_two_ways_is_refused),
+        cmocka_unit_test(a_header_block_that_is_too_large_gets_431),
+        cmocka_unit_test(connections_beyond_the_limit_wait_for_their_turn),
+        cmocka_unit_test(an_idle_connection_is_closed),
+        cmocka_unit_test(a_given_socket_is_served),
+        cmocka_unit_test(an_address_in_use_is_named),
+        cmocka_unit_test(a_quiesced_server_finishes_what_is_in_and_takes_no_more),
+        cmocka_unit_test(an_answer_given_before_the_close_reaches_its_client),
+        cmocka_unit_test(clients_that_break_off_anywhere_leave_nothing_behind),
+        cmocka_unit_test(a_server_may_be_closed_while_requests_come_in),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
