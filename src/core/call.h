@@ -1,0 +1,51 @@
+/*
+ * The states of a call and who may follow whom:
+ *
+ *                 +--------------------------- retry (by a person)
+ * ---------------------------+ v | (new) --> waiting --take--> in flight --2xx-->
+ * succeeded ---------------------------------+ |  ^  ^              |  | | |  |
+ * +--temporary---+  +--9 attempts used--> failed --------------------------+ disabled |
+ * | enabled v  | held --webhook deleted--> cancelled  (from waiting, too)
+ *
+ * On disk a call is waiting, succeeded, failed or cancelled. "In flight" is never
+ * stored: after a crash the call is simply due again. "Held" is not stored per call
+ * either: a waiting call of a disabled webhook IS held, so that disabling and enabling
+ * cost one row however many calls wait (see docs/store.md).
+ */
+#pragma once
+
+#include "base/types.h"
+
+enum call_state {
+    CALL_WAITING,
+    CALL_SUCCEEDED,
+    CALL_FAILED,
+    CALL_CANCELLED,
+    CALL_STORED_STATES,
+    CALL_IN_FLIGHT = CALL_STORED_STATES, /* memory only */
+    CALL_HELD, /* derived: waiting, and its webhook is disabled */
+    CALL_STATES
+};
+
+const char *
+call_state_name(enum call_state state); /* "waiting", …, "inFlight", "held" */
+bool call_state_parse(struct slice name, enum call_state *state);
+
+/* The one place where a call changes state: stops the program when `from` may not
+ * become `to`. */
+enum call_state call_move(enum call_state from, enum call_state to);
+bool call_may_move(enum call_state from, enum call_state to);
+
+/* What people see of a stored state. */
+enum call_state call_shown(enum call_state stored, bool webhook_enabled,
+                           bool webhook_deleted);
+
+/* How an attempt ended, in one word. */
+enum verdict {
+    VERDICT_OK,        /* a complete header block with 2xx */
+    VERDICT_TEMPORARY, /* try again on the schedule */
+    VERDICT_GONE,      /* 410: the webhook is disabled and the call held */
+    VERDICTS
+};
+
+const char *verdict_name(enum verdict verdict); /* "ok", "temporary", "gone" */

@@ -1,0 +1,265 @@
+#include "core/webhook.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "base/mem.h"
+
+/* ---- webhooks ---- */
+
+struct webhook *
+webhook_new(void)
+{
+    struct webhook *webhook = xcalloc(1, sizeof(*webhook));
+    atomic_init(&webhook->refs, 1);
+    webhook->types = EVENT_ALL_TYPES;
+    webhook->enabled = true;
+    webhook->retry = retry_default;
+    return webhook;
+}
+
+static char *
+copy_text(const char *text)
+{
+    return text ? xstrdup(text) : NULL;
+}
+
+struct webhook *
+webhook_copy(const struct webhook *webhook)
+{
+    struct webhook *copy = webhook_new();
+
+    copy->number = webhook->number;
+    copy->channel = webhook->channel;
+    memcpy(copy->id, webhook->id, sizeof(copy->id));
+    copy->url = copy_text(webhook->url);
+    copy->types = webhook->types;
+    copy->description = copy_text(webhook->description);
+    for (size_t i = 0; i < webhook->n_headers; i++)
+        webhook_add_header(copy, slice_of(webhook->headers[i].name),
+                           slice_of(webhook->headers[i].value));
+    copy->secret = copy_text(webhook->secret);
+    copy->enabled = webhook->enabled;
+    copy->disabled_reason = copy_text(webhook->disabled_reason);
+    copy->deleted = webhook->deleted;
+    copy->own_retry = webhook->own_retry;
+    copy->retry = webhook->retry;
+    copy->created_ms = webhook->created_ms;
+    copy->updated_ms = webhook->updated_ms;
+    return copy;
+}
+
+struct webhook *
+webhook_ref(struct webhook *webhook)
+{
+    unsigned before =
+        atomic_fetch_add_explicit(&webhook->refs, 1, memory_order_relaxed);
+    assert(before > 0);
+    return webhook;
+}
+
+void
+webhook_unref(struct webhook *webhook)
+{
+    if (!webhook)
+        return;
+    unsigned before =
+        atomic_fetch_sub_explicit(&webhook->refs, 1, memory_order_acq_rel);
+    assert(before > 0);
+    if (before > 1)
+        return;
+    webhook_clear_headers(webhook);
+    free(webhook->url);
+    free(webhook->description);
+    if (webhook->secret)
+        explicit_bzero(webhook->secret, strlen(webhook->secret));
+    free(webhook->secret);
+    free(webhook->disabled_reason);
+    free(webhook);
+}
+
+bool
+webhook_wants(const struct webhook *webhook, enum event_type type)
+{
+    return !webhook->deleted && (webhook->types & 1u << type) != 0;
+}
+
+void
+webhook_add_header(struct webhook *webhook, struct slice name, struct slice value)
+{
+    size_t n = webhook->n_headers;
+    webhook->headers = xrealloc(webhook->headers, (n + 1) * sizeof(*webhook->headers));
+    webhook->headers[n].name = xstrndup(name.p ? name.p : "", name.n);
+    webhook->headers[n].value = xstrndup(value.p ? value.p : "", value.n);
+    webhook->n_headers = n + 1;
+}
+
+void
+webhook_clear_headers(struct webhook *webhook)
+{
+    for (size_t i = 0; i < webhook->n_headers; i++) {
+        free(webhook->headers[i].name);
+        free(webhook->headers[i].value);
+    }
+    free(webhook->headers);
+    webhook->headers = NULL;
+    webhook->n_headers = 0;
+}
+
+/* ---- header rules ---- */
+
+#define HEADER_NAME_MAX 100
+
+struct reserved {
+    const char *name;
+    bool prefix; /* and all that begin with it */
+    const char *why;
+};
+
+static const struct reserved reserved_headers[] = {
+    {"Host", false, "it comes from the URL"},
+    {"Content-", true, "the body decides it"},
+    {"Transfer-Encoding", false, "the body decides it"},
+    {"Connection", false, "it belongs to the connection"},
+    {"Keep-Alive", false, "it belongs to the connection"},
+    {"Proxy-", true, "it belongs to the connection"},
+    {"TE", false, "it belongs to the connection"},
+    {"Trailer", false, "it belongs to the connection"},
+    {"Upgrade", false, "it belongs to the connection"},
+    {"Expect", false, "it belongs to the connection"},
+    {"User-Agent", false, "it says who calls"},
+    {"webhook-", true, "it carries the signature"},
+    {"Metadata", false, "cloud metadata services listen to it"},
+    {"Metadata-Flavor", false, "cloud metadata services listen to it"},
+    {"X-aws-ec2-metadata-token", true, "cloud metadata services listen to it"},
+};
+
+/* RFC 9110 5.6.2 */
+static bool
+is_token_char(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+static bool
+is_reserved_by(const struct reserved *reserved, struct slice name)
+{
+    size_t n = strlen(reserved->name);
+    if (reserved->prefix ? name.n < n : name.n != n)
+        return false;
+    return strncasecmp(name.p, reserved->name, n) == 0;
+}
+
+static int
+check_name(struct slice name, struct err *err)
+{
+    if (name.n == 0)
+        return err_set(err, E_INVALID, "a header needs a name");
+    if (name.n > HEADER_NAME_MAX)
+        return err_set(err, E_INVALID, "a header's name has at most %d characters",
+                       HEADER_NAME_MAX);
+    for (size_t i = 0; i < name.n; i++) {
+        if (!is_token_char(name.p[i]))
+            return err_set(err, E_INVALID,
+                           "a header's name is made of letters, digits and"
+                           " !#$%%&'*+-.^_`|~");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(reserved_headers); i++) {
+        if (is_reserved_by(&reserved_headers[i], name))
+            return err_set(err, E_INVALID, "the header %.*s is reserved: %s",
+                           (int)name.n, name.p, reserved_headers[i].why);
+    }
+    return 0;
+}
+
+static bool
+is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static int
+check_value(struct slice value, struct err *err)
+{
+    if (value.n > WEBHOOK_HEADER_VALUE_MAX)
+        return err_set(err, E_INVALID, "a header's value has at most %d characters",
+                       WEBHOOK_HEADER_VALUE_MAX);
+    for (size_t i = 0; i < value.n; i++) {
+        char c = value.p[i];
+        if (!is_blank(c) && (c < '!' || c > '~'))
+            return err_set(err, E_INVALID,
+                           "a header's value is made of visible ASCII, space and tab");
+    }
+    if (value.n > 0 && (is_blank(value.p[0]) || is_blank(value.p[value.n - 1])))
+        return err_set(err, E_INVALID,
+                       "a header's value neither begins nor ends with a space");
+    return 0;
+}
+
+int
+webhook_header_check(struct slice name, struct slice value, struct err *err)
+{
+    int rc = check_name(name, err);
+    return rc != 0 ? rc : check_value(value, err);
+}
+
+/* ---- channels ---- */
+
+struct channel *
+channel_new(void)
+{
+    struct channel *channel = xcalloc(1, sizeof(*channel));
+    atomic_init(&channel->refs, 1);
+    return channel;
+}
+
+struct channel *
+channel_copy(const struct channel *channel)
+{
+    struct channel *copy = channel_new();
+
+    copy->number = channel->number;
+    memcpy(copy->id, channel->id, sizeof(copy->id));
+    copy->name = copy_text(channel->name);
+    copy->deleted = channel->deleted;
+    copy->created_ms = channel->created_ms;
+    copy->updated_ms = channel->updated_ms;
+    return copy;
+}
+
+struct channel *
+channel_ref(struct channel *channel)
+{
+    unsigned before =
+        atomic_fetch_add_explicit(&channel->refs, 1, memory_order_relaxed);
+    assert(before > 0);
+    return channel;
+}
+
+void
+channel_unref(struct channel *channel)
+{
+    if (!channel)
+        return;
+    unsigned before =
+        atomic_fetch_sub_explicit(&channel->refs, 1, memory_order_acq_rel);
+    assert(before > 0);
+    if (before > 1)
+        return;
+    free(channel->name);
+    free(channel);
+}
+
+void
+channel_id_make(char out[ID_MAX + 1], struct rng *rng)
+{
+    /* Letters and digits that are not mistaken for each other when read aloud. */
+    static const char digits[] =
+        "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+
+    for (size_t i = 0; i < CHANNEL_ID_MADE; i++)
+        out[i] = digits[rng_below(rng, sizeof(digits) - 1)];
+    out[CHANNEL_ID_MADE] = '\0';
+}
