@@ -1,0 +1,452 @@
+/*
+ * The store in memory: the contract in its shortest form, and what simulations run on.
+ * Nothing is indexed and nothing happens by itself.
+ */
+#include "store/memory_private.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+static struct slice
+own(struct slice slice)
+{
+    char *p = xmalloc(slice.n + 1);
+    if (slice.n)
+        memcpy(p, slice.p, slice.n);
+    return (struct slice){p, slice.n};
+}
+
+static void
+disown(struct slice slice)
+{
+    char *p;
+    memcpy(&p, &slice.p, sizeof(p)); /* ours, though slices are const */
+    free(p);
+}
+
+void
+memory_refuse(struct store_op *op, int result, const char *why)
+{
+    op->result = result;
+    op->why = why;
+}
+
+/* ---- finding ---- */
+
+struct channel *
+memory_channel(const struct memory_store *m, uint64_t number)
+{
+    if (number == 0 || number > m->n_channels || m->channels[number - 1]->deleted)
+        return NULL;
+    return m->channels[number - 1];
+}
+
+struct webhook *
+memory_webhook(const struct memory_store *m, uint64_t number)
+{
+    if (number == 0 || number > m->n_webhooks || m->webhooks[number - 1]->deleted)
+        return NULL;
+    return m->webhooks[number - 1];
+}
+
+struct memory_event *
+memory_event(const struct memory_store *m, uint64_t key)
+{
+    size_t low = 0, high = m->n_events;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (m->events[mid]->record.key < key)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    if (low == m->n_events || m->events[low]->record.key != key)
+        return NULL;
+    return m->events[low];
+}
+
+struct memory_call *
+memory_call(const struct memory_event *event, uint64_t webhook)
+{
+    for (size_t i = 0; event && i < event->n_calls; i++)
+        if (event->calls[i].webhook == webhook)
+            return &event->calls[i];
+    return NULL;
+}
+
+/* ---- append ---- */
+
+static bool
+calls_are_right(const struct memory_store *m, const struct store_append *append)
+{
+    for (size_t i = 0; i < append->n_calls; i++) {
+        const struct webhook *w = memory_webhook(m, append->calls[i].webhook);
+        assert(append->calls[i].event < append->n_events);
+        assert(i == 0 || append->calls[i - 1].event <= append->calls[i].event);
+        if (!w || w->channel != append->channel)
+            return false;
+    }
+    return true;
+}
+
+static struct memory_idempotency *
+idempotency_find(const struct memory_store *m, const struct store_append *append)
+{
+    msec_t now = clock_steady_ms(m->clock);
+    for (size_t i = 0; i < m->n_idempotency; i++) {
+        struct memory_idempotency *known = &m->idempotency[i];
+        if (known->channel == append->channel &&
+            slice_eq(known->key, append->idempotency_key) &&
+            known->at_ms + STORE_IDEMPOTENCY_MS > now)
+            return known;
+    }
+    return NULL;
+}
+
+static void
+idempotency_add(struct memory_store *m, const struct store_append *append)
+{
+    MEMORY_GROW(m->idempotency, m->n_idempotency);
+    struct memory_idempotency *new = &m->idempotency[m->n_idempotency++];
+    *new = (struct memory_idempotency){
+        .channel = append->channel,
+        .key = own(append->idempotency_key),
+        .first_key = append->first_key,
+        .at_ms = clock_steady_ms(m->clock),
+    };
+    memcpy(new->hash, append->body_hash, SHA256_BYTES);
+}
+
+static void
+call_add(struct memory_event *event, uint64_t webhook)
+{
+    MEMORY_GROW(event->calls, event->n_calls);
+    size_t at = event->n_calls++;
+    for (; at > 0 && event->calls[at - 1].webhook > webhook; at--)
+        event->calls[at] = event->calls[at - 1];
+    event->calls[at] = (struct memory_call){
+        .webhook = webhook,
+        .state = CALL_WAITING,
+        .due_ms = event->record.created_ms,
+    };
+}
+
+static void
+append_write(struct memory_store *m, struct store_append *append)
+{
+    uint64_t first = event_key_at(clock_steady_ms(m->clock));
+    if (m->n_events && first <= m->events[m->n_events - 1]->record.key)
+        first = m->events[m->n_events - 1]->record.key + 1;
+    size_t c = 0;
+    for (size_t i = 0; i < append->n_events; i++) {
+        struct memory_event *event = xcalloc(1, sizeof(*event));
+        event->channel = append->channel;
+        event->record = (struct event_record){
+            .key = first + i,
+            .type = append->events[i].type,
+            .created_ms = event_key_ms(first + i),
+            .subscription = own(append->events[i].subscription),
+            .body = own(append->events[i].body),
+        };
+        for (; c < append->n_calls && append->calls[c].event == i; c++)
+            call_add(event, append->calls[c].webhook);
+        MEMORY_GROW(m->events, m->n_events);
+        m->events[m->n_events++] = event;
+    }
+    append->first_key = first;
+    append->repeated = false;
+    if (append->idempotency_key.n)
+        idempotency_add(m, append);
+}
+
+static void
+memory_append(struct memory_store *m, struct store_op *op)
+{
+    struct store_append *append = container_of(op, struct store_append, op);
+    const struct memory_idempotency *known = NULL;
+
+    assert(append->n_events > 0);
+    if (append->idempotency_key.n)
+        known = idempotency_find(m, append);
+    if (!memory_channel(m, append->channel)) {
+        memory_refuse(op, E_NOT_FOUND, "no such channel");
+    } else if (known && memcmp(known->hash, append->body_hash, SHA256_BYTES) != 0) {
+        memory_refuse(op, E_CONFLICT,
+                      "this idempotency key was used with another body");
+    } else if (known) {
+        append->first_key = known->first_key;
+        append->repeated = true;
+    } else if (append->config != m->config) {
+        memory_refuse(op, E_STALE, "the configuration has changed");
+    } else if (!calls_are_right(m, append)) {
+        memory_refuse(op, E_NOT_FOUND, "no such webhook in this channel");
+    } else {
+        append_write(m, append);
+    }
+}
+
+/* ---- settle, retry ---- */
+
+static void
+memory_settle(struct memory_store *m, struct store_op *op)
+{
+    struct store_settle *settle = container_of(op, struct store_settle, op);
+    for (size_t i = 0; i < settle->n; i++) {
+        struct store_result *result = &settle->results[i];
+        struct memory_call *call =
+            memory_call(memory_event(m, result->event), result->webhook);
+        result->lost = !call || result->lease != 1;
+        if (result->lost)
+            continue;
+
+        struct attempt_record attempt = result->attempt;
+        uint32_t last = call->n_log ? call->log[call->n_log - 1].n : 0;
+        if (attempt.n <= last)
+            attempt.n = last + 1;
+        if (attempt.response.n > RESPONSE_KEPT_BYTES)
+            attempt.response.n = RESPONSE_KEPT_BYTES;
+        attempt.reason = own(attempt.reason);
+        attempt.response = own(attempt.response);
+        MEMORY_GROW(call->log, call->n_log);
+        call->log[call->n_log++] = attempt;
+
+        if (call->state != CALL_WAITING)
+            continue;
+        call->state = call_move(CALL_IN_FLIGHT, result->state);
+        call->tries = result->tries;
+        call->due_ms = result->due_ms;
+    }
+}
+
+static void
+memory_retry(struct memory_store *m, struct store_op *op)
+{
+    struct store_retry *retry = container_of(op, struct store_retry, op);
+    const struct memory_event *event = memory_event(m, retry->event);
+    struct memory_call *call = memory_call(event, retry->webhook);
+
+    if (!call || event->channel != retry->channel ||
+        !memory_channel(m, retry->channel)) {
+        memory_refuse(op, E_NOT_FOUND, "no such call");
+    } else if (call->state == CALL_CANCELLED || !memory_webhook(m, retry->webhook)) {
+        memory_refuse(op, E_CONFLICT, "the call was cancelled, or its webhook deleted");
+    } else {
+        call->due_ms = retry->due_ms;
+        if (call->state != CALL_WAITING) {
+            call->state = call_move(call->state, CALL_WAITING);
+            call->tries = 0;
+        }
+    }
+}
+
+/* ---- groups ---- */
+
+static const struct {
+    bool write;
+    void (*perform)(struct memory_store *m, struct store_op *op);
+} kinds[STORE_KINDS] = {
+    [STORE_APPEND] = {true, memory_append},
+    [STORE_SETTLE] = {true, memory_settle},
+    [STORE_DUE] = {false, memory_due},
+    [STORE_RETRY] = {true, memory_retry},
+    [STORE_PUT_CHANNEL] = {true, memory_put_channel},
+    [STORE_PUT_WEBHOOK] = {true, memory_put_webhook},
+    [STORE_PUT_KEY] = {true, memory_put_key},
+    [STORE_DROP_KEY] = {true, memory_drop_key},
+    [STORE_EVENTS] = {false, memory_events},
+    [STORE_EVENT] = {false, memory_event_read},
+    [STORE_CALLS] = {false, memory_calls},
+    [STORE_CALL] = {false, memory_call_read},
+    [STORE_COUNTS] = {false, memory_counts},
+};
+
+static void
+perform(struct memory_store *m, struct store_op *op, int failure)
+{
+    op->result = 0;
+    if (m->broken)
+        memory_refuse(op, E_IO, "the store is broken");
+    else if (failure && kinds[op->kind].write)
+        memory_refuse(op, failure, "the disk is full");
+    else
+        kinds[op->kind].perform(m, op);
+}
+
+static int
+next_failure(struct memory_store *m)
+{
+    if (m->fail_in == 0 || --m->fail_in > 0)
+        return 0;
+    if (m->fail_with == E_IO && !m->broken) {
+        m->broken = true;
+        if (m->listener.broken)
+            m->listener.broken(m->listener.ctx, "a failure was asked for");
+    }
+    return m->fail_with;
+}
+
+/* Writes happen first, then each operation's turn to be done comes, and reads happen
+ * then. A read of what is due ends such a round: it must not see what comes later. */
+size_t
+store_memory_step(struct store *store)
+{
+    struct memory_store *m = memory_of(store);
+    struct store_op *op = m->head;
+    unsigned crashes = m->crashes;
+    size_t n = 0;
+
+    m->head = m->tail = NULL;
+    int failure = op ? next_failure(m) : 0;
+    while (op) {
+        struct store_op *end = op;
+        for (; end && end->kind != STORE_DUE; end = end->next)
+            if (kinds[end->kind].write)
+                perform(m, end, failure);
+        if (end)
+            end = end->next;
+        while (op != end) {
+            struct store_op *next = op->next;
+            if (!kinds[op->kind].write)
+                perform(m, op, failure);
+            n++;
+            m->depth--;
+            op->done(op);
+            if (m->crashes != crashes)
+                return n;
+            op = next;
+        }
+    }
+    return n;
+}
+
+static void
+memory_submit(struct store *store, struct store_op *op)
+{
+    struct memory_store *m = memory_of(store);
+    op->next = NULL;
+    op->why = NULL;
+    if (m->closed) {
+        memory_refuse(op, E_CLOSED, "the store is closed");
+        op->done(op);
+        return;
+    }
+    m->depth++;
+    if (m->tail)
+        m->tail->next = op;
+    else
+        m->head = op;
+    m->tail = op;
+}
+
+static size_t
+memory_depth(struct store *store)
+{
+    return memory_of(store)->depth;
+}
+
+void
+store_memory_fail(struct store *store, unsigned nth, int result)
+{
+    struct memory_store *m = memory_of(store);
+    assert(nth == 0 || result == E_FULL || result == E_IO || result == E_CLOSED);
+    m->fail_in = nth;
+    m->fail_with = result;
+}
+
+void
+store_memory_crash(struct store *store)
+{
+    struct memory_store *m = memory_of(store);
+    m->head = m->tail = NULL;
+    m->depth = 0;
+    m->listener = (struct store_listener){0};
+    m->broken = false;
+    m->closed = false;
+    m->crashes++;
+}
+
+/* ---- open, close ---- */
+
+static int
+memory_start(struct store *store, const struct store_listener *listener,
+             struct err *err)
+{
+    struct memory_store *m = memory_of(store);
+    (void)err;
+    m->listener = *listener;
+    m->closed = false;
+    for (size_t i = 0; listener->lease && i < m->n_webhooks; i++)
+        if (!m->webhooks[i]->deleted)
+            listener->lease(listener->ctx, m->webhooks[i]->number, 1);
+    return 0;
+}
+
+static void
+memory_stop(struct store *store)
+{
+    memory_of(store)->closed = true;
+    store_memory_step(store);
+}
+
+static void
+event_free(struct memory_event *event)
+{
+    for (size_t i = 0; i < event->n_calls; i++) {
+        struct memory_call *call = &event->calls[i];
+        for (size_t a = 0; a < call->n_log; a++) {
+            disown(call->log[a].reason);
+            disown(call->log[a].response);
+        }
+        free(call->log);
+    }
+    disown(event->record.subscription);
+    disown(event->record.body);
+    free(event->calls);
+    free(event);
+}
+
+static void
+memory_close(struct store *store)
+{
+    if (!store)
+        return;
+    struct memory_store *m = memory_of(store);
+    for (size_t i = 0; i < m->n_events; i++)
+        event_free(m->events[i]);
+    for (size_t i = 0; i < m->n_idempotency; i++)
+        disown(m->idempotency[i].key);
+    for (size_t i = 0; i < m->n_webhooks; i++)
+        webhook_unref(m->webhooks[i]);
+    for (size_t i = 0; i < m->n_channels; i++)
+        channel_unref(m->channels[i]);
+    free(m->events);
+    free(m->idempotency);
+    free(m->webhooks);
+    free(m->channels);
+    free(m->keys);
+    free(m);
+}
+
+static const struct store_backend backend = {
+    .name = "memory",
+    .load = memory_load,
+    .start = memory_start,
+    .submit = memory_submit,
+    .depth = memory_depth,
+    .stop = memory_stop,
+    .close = memory_close,
+};
+
+int
+store_memory_open(struct store **out, struct clock *clock, struct err *err)
+{
+    struct memory_store *m = xcalloc(1, sizeof(*m));
+    (void)err;
+    m->store.backend = &backend;
+    m->clock = clock;
+    m->config = 1;
+    *out = &m->store;
+    return 0;
+}

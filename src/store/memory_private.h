@@ -1,0 +1,92 @@
+/* The inside of the memory backend: what is durable, as plain arrays. Only
+ * src/store/memory*.c include this. */
+#pragma once
+
+#include "store/store.h"
+
+struct memory_call {
+    uint64_t webhook;
+    enum call_state state; /* as stored */
+    msec_t due_ms;
+    uint32_t tries;
+    struct attempt_record *log; /* their reason and response are owned */
+    size_t n_log;
+};
+
+struct memory_event {
+    struct event_record record; /* subscription and body are owned */
+    uint64_t channel;
+    struct memory_call *calls; /* by ascending webhook */
+    size_t n_calls;
+};
+
+struct memory_idempotency {
+    uint64_t channel;
+    struct slice key; /* owned */
+    uint8_t hash[SHA256_BYTES];
+    uint64_t first_key;
+    msec_t at_ms;
+};
+
+struct memory_store {
+    struct store store;
+    struct clock *clock;
+    struct store_listener listener;
+
+    uint64_t config;
+    struct channel **channels; /* number n is element n - 1; likewise below */
+    size_t n_channels;
+    struct webhook **webhooks;
+    size_t n_webhooks;
+    struct key *keys; /* number 0 = dropped */
+    size_t n_keys;
+    struct memory_event **events; /* by ascending key */
+    size_t n_events;
+    struct memory_idempotency *idempotency;
+    size_t n_idempotency;
+
+    struct store_op *head;
+    struct store_op *tail;
+    size_t depth;
+    unsigned fail_in; /* groups; 0 = never */
+    int fail_with;
+    unsigned crashes;
+    bool broken;
+    bool closed;
+};
+
+static inline struct memory_store *
+memory_of(struct store *store)
+{
+    return container_of(store, struct memory_store, store);
+}
+
+/* Room for one more element: their number is doubled whenever it is a power of two. */
+#define MEMORY_GROW(array, n)                                                          \
+    do {                                                                               \
+        if (((n) & ((n)-1)) == 0)                                                      \
+            (array) = xrealloc((array), ((n) ? 2 * (n) : 1) * sizeof((array)[0]));     \
+    } while (0)
+
+/* Live ones only; NULL if there is none. */
+struct channel *memory_channel(const struct memory_store *m, uint64_t number);
+struct webhook *memory_webhook(const struct memory_store *m, uint64_t number);
+struct memory_event *memory_event(const struct memory_store *m, uint64_t key);
+struct memory_call *memory_call(const struct memory_event *event, uint64_t webhook);
+void memory_refuse(struct store_op *op, int result, const char *why);
+
+/* memory_config.c */
+void memory_put_channel(struct memory_store *m, struct store_op *op);
+void memory_put_webhook(struct memory_store *m, struct store_op *op);
+void memory_put_key(struct memory_store *m, struct store_op *op);
+void memory_drop_key(struct memory_store *m, struct store_op *op);
+int memory_load(struct store *store, const struct store_loader *loader,
+                uint64_t *config, struct err *err);
+
+/* memory_read.c */
+void memory_due(struct memory_store *m, struct store_op *op);
+void memory_events(struct memory_store *m, struct store_op *op);
+void memory_event_read(struct memory_store *m, struct store_op *op);
+void memory_calls(struct memory_store *m, struct store_op *op);
+void memory_call_read(struct memory_store *m, struct store_op *op);
+void memory_counts(struct memory_store *m, struct store_op *op);

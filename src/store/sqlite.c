@@ -1,0 +1,334 @@
+#include "store/sqlite_private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+#define CACHE_BYTES_DEFAULT ((size_t)32 << 20)
+/* After a burst the log file shrinks back to this. */
+#define WAL_KEPT_BYTES (64 << 20)
+
+/* ---- statements ---- */
+
+int
+sqlite_failed(struct sqlite_store *s, int rc)
+{
+    if ((rc & 0xff) == SQLITE_FULL)
+        return E_FULL;
+    if (!s->broken_why[0])
+        snprintf(s->broken_why, sizeof(s->broken_why), "database: %s (%d)",
+                 sqlite3_errmsg(s->db), sqlite3_extended_errcode(s->db));
+    return E_IO;
+}
+
+void
+sqlite_reset(struct sqlite_store *s, enum sqlite_stmt stmt)
+{
+    /* The result only repeats that of the last step. */
+    (void)sqlite3_reset(s->stmt[stmt]);
+}
+
+int
+sqlite_next(struct sqlite_store *s, enum sqlite_stmt stmt)
+{
+    int rc = sqlite3_step(s->stmt[stmt]);
+    if (rc == SQLITE_ROW)
+        return 1;
+    int result = rc == SQLITE_DONE ? 0 : sqlite_failed(s, rc);
+    sqlite_reset(s, stmt);
+    return result;
+}
+
+int
+sqlite_run(struct sqlite_store *s, enum sqlite_stmt stmt)
+{
+    int rc = sqlite_next(s, stmt);
+    assert(rc <= 0);
+    return rc;
+}
+
+void
+sqlite_int(struct sqlite_store *s, enum sqlite_stmt stmt, int at, int64_t value)
+{
+    int rc = sqlite3_bind_int64(s->stmt[stmt], at, value);
+    assert(rc == SQLITE_OK);
+}
+
+void
+sqlite_key(struct sqlite_store *s, enum sqlite_stmt stmt, int at, uint64_t key)
+{
+    /* "From the newest" and the like: SQLite's integers end at 2^63 - 1, and so do all
+     * keys and numbers. */
+    sqlite_int(s, stmt, at, key > INT64_MAX ? INT64_MAX : (int64_t)key);
+}
+
+void
+sqlite_text(struct sqlite_store *s, enum sqlite_stmt stmt, int at, struct slice text)
+{
+    assert(text.n <= INT_MAX);
+    int rc = sqlite3_bind_text(s->stmt[stmt], at, text.n ? text.p : "", (int)text.n,
+                               SQLITE_STATIC);
+    assert(rc == SQLITE_OK);
+}
+
+void
+sqlite_blob(struct sqlite_store *s, enum sqlite_stmt stmt, int at, struct slice bytes)
+{
+    assert(bytes.n <= INT_MAX);
+    int rc = sqlite3_bind_blob(s->stmt[stmt], at, bytes.n ? bytes.p : "", (int)bytes.n,
+                               SQLITE_STATIC);
+    assert(rc == SQLITE_OK);
+}
+
+int64_t
+sqlite_col(struct sqlite_store *s, enum sqlite_stmt stmt, int col)
+{
+    return sqlite3_column_int64(s->stmt[stmt], col);
+}
+
+uint64_t
+sqlite_col_key(struct sqlite_store *s, enum sqlite_stmt stmt, int col)
+{
+    return (uint64_t)sqlite3_column_int64(s->stmt[stmt], col);
+}
+
+struct slice
+sqlite_col_bytes(struct sqlite_store *s, enum sqlite_stmt stmt, int col)
+{
+    const char *p = sqlite3_column_blob(s->stmt[stmt], col);
+    return (struct slice){p ? p : "", (size_t)sqlite3_column_bytes(s->stmt[stmt], col)};
+}
+
+/* ---- open ---- */
+
+static char *
+path_in(const char *dir, const char *name)
+{
+    size_t n = strlen(dir) + strlen(name) + 2;
+    char *path = xmalloc(n);
+    snprintf(path, n, "%s/%s", dir, name);
+    return path;
+}
+
+static int
+sync_dir(const char *dir, struct err *err)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = 0;
+    if (fd < 0 || fsync(fd) < 0)
+        rc = err_set(err, E_IO, "%s: %s", dir, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+/* The folder, with the entry that names it on disk as well. */
+static int
+make_dir(const char *dir, struct err *err)
+{
+    if (mkdir(dir, 0700) < 0) {
+        if (errno == EEXIST)
+            return 0;
+        return err_set(err, E_IO, "make %s: %s", dir, strerror(errno));
+    }
+    char *parent = path_in(dir, "..");
+    int rc = sync_dir(parent, err);
+    free(parent);
+    return rc;
+}
+
+/* The lock is the kernel's and ends with the process, however that ends. It is not on
+ * the database itself: closing any descriptor of a file drops the process's POSIX
+ * locks on it, which are what SQLite uses. */
+static int
+take_lock(struct sqlite_store *s, const char *dir, struct err *err)
+{
+    char *path = path_in(dir, "pushwire.lock");
+    int rc = 0;
+    s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (s->lock_fd < 0)
+        rc = err_set(err, E_IO, "%s: %s", path, strerror(errno));
+    else if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0)
+        rc = errno == EWOULDBLOCK
+                 ? err_set(err, E_BUSY, "another pushwire is using %s", dir)
+                 : err_set(err, E_IO, "lock %s: %s", path, strerror(errno));
+    free(path);
+    return rc;
+}
+
+/* SQLite would make it readable for all; the log beside it gets the same mode. */
+static int
+make_file(const char *path, const char *dir, struct err *err)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_set(err, E_IO, "%s: %s", path, strerror(errno));
+    close(fd);
+    return sync_dir(dir, err);
+}
+
+static int
+open_failed(struct sqlite_store *s, const char *dir, int rc, struct err *err)
+{
+    switch (rc & 0xff) {
+    case SQLITE_BUSY:
+        return err_set(err, E_BUSY, "another program is using %s/pushwire.db", dir);
+    case SQLITE_FULL:
+        return err_set(err, E_FULL, "%s: the disk is full", dir);
+    default:
+        return err_set(err, E_IO, "%s/pushwire.db: %s", dir,
+                       s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc));
+    }
+}
+
+/* Order matters: exclusive before the first use of the log keeps its index in this
+ * process's memory instead of a shared file. */
+static int
+set_up(struct sqlite_store *s, const struct store_sqlite_options *options,
+       struct err *err)
+{
+    size_t cache = options->cache_bytes ? options->cache_bytes : CACHE_BYTES_DEFAULT;
+    char sql[600];
+    snprintf(sql, sizeof(sql),
+             "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
+             "PRAGMA synchronous = %s; PRAGMA foreign_keys = OFF;"
+             "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;"
+             "PRAGMA secure_delete = OFF; PRAGMA trusted_schema = OFF;"
+             "PRAGMA cache_size = -%zu; PRAGMA journal_size_limit = %d;"
+             "BEGIN IMMEDIATE; COMMIT",
+             options->unsafe_no_sync ? "OFF" : "FULL", cache / 1024, WAL_KEPT_BYTES);
+    int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? 0 : open_failed(s, options->dir, rc, err);
+}
+
+static int
+prepare(struct sqlite_store *s, struct err *err)
+{
+    for (int i = 0; i < STMTS; i++) {
+        int rc = sqlite3_prepare_v3(s->db, sqlite_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+                                    &s->stmt[i], NULL);
+        if (rc != SQLITE_OK)
+            return err_set(err, E_IO, "prepare: %s", sqlite3_errmsg(s->db));
+    }
+    return 0;
+}
+
+static int
+note_wal(void *ctx, sqlite3 *db, const char *name, int pages)
+{
+    struct sqlite_store *s = ctx;
+    (void)db;
+    (void)name;
+    s->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+static int
+open_database(struct sqlite_store *s, const struct store_sqlite_options *options,
+              struct err *err)
+{
+    int rc = sqlite3_open_v2(s->path, &s->db,
+                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+                                 SQLITE_OPEN_EXRESCODE,
+                             options->vfs);
+    if (rc != SQLITE_OK)
+        return open_failed(s, options->dir, rc, err);
+    rc = set_up(s, options, err);
+    if (rc == 0)
+        rc = sqlite_migrate(s->db, options->dir, err);
+    if (rc == 0)
+        rc = prepare(s, err);
+    if (rc < 0)
+        return rc;
+    sqlite3_wal_hook(s->db, note_wal, s);
+    rc = sqlite_cache_load(s);
+    if (rc < 0)
+        return err_set(err, rc, "%s/pushwire.db: %s", options->dir, s->broken_why);
+    return 0;
+}
+
+static void
+sqlite_close(struct store *store)
+{
+    if (!store)
+        return;
+    struct sqlite_store *s = sqlite_of(store);
+    if (s->running)
+        sqlite_stop(store);
+    for (int i = 0; i < STMTS; i++)
+        sqlite3_finalize(s->stmt[i]);
+    if (s->db) {
+        /* What a broken disk holds is left as it is for the next start. */
+        if (s->broken)
+            sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        int rc = sqlite3_close(s->db);
+        assert(rc == SQLITE_OK);
+    }
+    if (s->lock_fd >= 0)
+        close(s->lock_fd);
+    sqlite_cache_free(s);
+    sqlite_queue_fini(&s->queue);
+    free(s->path);
+    free(s->wal_path);
+    free(s);
+}
+
+static const struct store_backend backend = {
+    .name = "sqlite",
+    .load = sqlite_load,
+    .start = sqlite_start,
+    .submit = sqlite_submit,
+    .depth = sqlite_depth,
+    .stop = sqlite_stop,
+    .close = sqlite_close,
+};
+
+static void
+init_library(void)
+{
+    /* Counting every allocation takes a mutex each; nobody reads the count. */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+int
+store_sqlite_open(struct store **out, const struct store_sqlite_options *options,
+                  msec_t *latest_steady_ms, struct err *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, init_library);
+
+    struct sqlite_store *s = xcalloc(1, sizeof(*s));
+    s->store.backend = &backend;
+    s->clock = options->clock;
+    s->lock_fd = -1;
+    s->queue.wake_fd = -1;
+    s->path = path_in(options->dir, "pushwire.db");
+    s->wal_path = path_in(options->dir, "pushwire.db-wal");
+
+    int rc = sqlite_queue_init(&s->queue, err);
+    if (rc == 0)
+        rc = make_dir(options->dir, err);
+    if (rc == 0)
+        rc = take_lock(s, options->dir, err);
+    if (rc == 0)
+        rc = make_file(s->path, options->dir, err);
+    if (rc == 0)
+        rc = open_database(s, options, err);
+    if (rc < 0) {
+        err_wrap(err, "open store");
+        sqlite_close(&s->store);
+        return rc;
+    }
+    msec_t last = s->last_key ? event_key_ms(s->last_key) : 0;
+    *latest_steady_ms = last > s->steady_ms ? last : s->steady_ms;
+    *out = &s->store;
+    return 0;
+}

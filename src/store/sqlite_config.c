@@ -1,0 +1,570 @@
+#include "store/sqlite_private.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+#define HEADERS_MAX_BYTES (1 << 20)
+
+/* ---- what is kept in memory ---- */
+
+void
+sqlite_cache_free(struct sqlite_store *s)
+{
+    size_t at = 0;
+    for (struct sqlite_webhook *w; (w = map_next(&s->webhooks, &at)) != NULL;) {
+        free(w->reason);
+        free(w);
+    }
+    at = 0;
+    for (struct sqlite_channel *c; (c = map_next(&s->channels, &at)) != NULL;)
+        free(c);
+    map_fini(&s->webhooks);
+    map_fini(&s->channels);
+    s->unswept = NULL;
+}
+
+struct sqlite_channel *
+sqlite_live_channel(const struct sqlite_store *s, uint64_t number)
+{
+    struct sqlite_channel *channel = map_get(&s->channels, number, 0);
+    return channel && !channel->deleted ? channel : NULL;
+}
+
+static struct sqlite_channel *
+keep_channel(struct sqlite_store *s, uint64_t number)
+{
+    struct sqlite_channel *channel = xcalloc(1, sizeof(*channel));
+    channel->number = number;
+    map_put(&s->channels, number, 0, channel);
+    return channel;
+}
+
+static struct sqlite_webhook *
+keep_webhook(struct sqlite_store *s, uint64_t number, struct sqlite_channel *channel)
+{
+    struct sqlite_webhook *webhook = xcalloc(1, sizeof(*webhook));
+    webhook->number = number;
+    webhook->channel = channel;
+    webhook->next = channel->webhooks;
+    channel->webhooks = webhook;
+    map_put(&s->webhooks, number, 0, webhook);
+    return webhook;
+}
+
+static void
+note_deleted(struct sqlite_store *s, struct sqlite_webhook *webhook)
+{
+    if (webhook->deleted)
+        return;
+    webhook->deleted = true;
+    if (webhook->calls[CALL_WAITING]) {
+        webhook->next_unswept = s->unswept;
+        s->unswept = webhook;
+    }
+}
+
+/* Runs a statement that is needed only at open. 1 = a row, 0 = the end. */
+static int
+row_of(struct sqlite_store *s, sqlite3_stmt *stmt)
+{
+    int rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW)
+        return 1;
+    return rc == SQLITE_DONE ? 0 : sqlite_failed(s, rc);
+}
+
+static int
+prepare_once(struct sqlite_store *s, const char *sql, sqlite3_stmt **stmt)
+{
+    int rc = sqlite3_prepare_v2(s->db, sql, -1, stmt, NULL);
+    return rc == SQLITE_OK ? 0 : sqlite_failed(s, rc);
+}
+
+static uint64_t
+key_at(sqlite3_stmt *stmt, int col)
+{
+    return (uint64_t)sqlite3_column_int64(stmt, col);
+}
+
+static char *
+string_at(sqlite3_stmt *stmt, int col)
+{
+    const char *text = (const char *)sqlite3_column_text(stmt, col);
+    return xstrdup(text ? text : "");
+}
+
+static int
+cache_channels(struct sqlite_store *s)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = prepare_once(s, "SELECT number, deleted FROM channel", &stmt);
+    while (rc == 0 && (rc = row_of(s, stmt)) == 1) {
+        keep_channel(s, key_at(stmt, 0))->deleted = sqlite3_column_int(stmt, 1);
+        rc = 0;
+    }
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+static int
+cache_webhooks(struct sqlite_store *s)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = prepare_once(s,
+                          "SELECT number, channel, enabled, disabled_reason,"
+                          " coalesce(waiting, 0), coalesce(succeeded, 0),"
+                          " coalesce(failed, 0), coalesce(cancelled, 0), deleted"
+                          " FROM webhook LEFT JOIN tally ON webhook = number",
+                          &stmt);
+    while (rc == 0 && (rc = row_of(s, stmt)) == 1) {
+        struct sqlite_channel *channel = map_get(&s->channels, key_at(stmt, 1), 0);
+        assert(channel);
+        struct sqlite_webhook *w = keep_webhook(s, key_at(stmt, 0), channel);
+        w->enabled = sqlite3_column_int(stmt, 2);
+        if (!w->enabled)
+            w->reason = string_at(stmt, 3);
+        for (int state = 0; state < CALL_STORED_STATES; state++)
+            w->calls[state] = sqlite3_column_int64(stmt, 4 + state);
+        w->leased = s->started;
+        if (sqlite3_column_int(stmt, 8))
+            note_deleted(s, w);
+        rc = 0;
+    }
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+static int
+cache_numbers(struct sqlite_store *s)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = prepare_once(s,
+                          "SELECT (SELECT value FROM meta WHERE name = 'config'),"
+                          " (SELECT value FROM meta WHERE name = 'steady_ms'),"
+                          " (SELECT max(key) FROM event),"
+                          " (SELECT at_ms FROM idempotency ORDER BY number LIMIT 1)",
+                          &stmt);
+    if (rc == 0)
+        rc = row_of(s, stmt);
+    if (rc == 1) {
+        s->config = key_at(stmt, 0);
+        s->steady_ms = sqlite3_column_int64(stmt, 1);
+        s->last_key = key_at(stmt, 2);
+        s->idempotency_oldest_ms = sqlite3_column_type(stmt, 3) == SQLITE_NULL
+                                       ? MSEC_NEVER
+                                       : sqlite3_column_int64(stmt, 3);
+        rc = 0;
+    }
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+int
+sqlite_cache_load(struct sqlite_store *s)
+{
+    sqlite_cache_free(s);
+    int rc = cache_numbers(s);
+    if (rc == 0)
+        rc = cache_channels(s);
+    if (rc == 0)
+        rc = cache_webhooks(s);
+    return rc;
+}
+
+/* ---- the whole configuration, at start ---- */
+
+static int
+load_channels(struct sqlite_store *s, const struct store_loader *loader)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = prepare_once(s,
+                          "SELECT number, id, name, created_ms, updated_ms"
+                          " FROM channel WHERE deleted = 0 ORDER BY number",
+                          &stmt);
+    while (rc == 0 && (rc = row_of(s, stmt)) == 1) {
+        struct channel *channel = channel_new();
+        channel->number = key_at(stmt, 0);
+        sqlite3_snprintf((int)sizeof(channel->id), channel->id, "%s",
+                         sqlite3_column_text(stmt, 1));
+        free(channel->name);
+        channel->name = string_at(stmt, 2);
+        channel->created_ms = sqlite3_column_int64(stmt, 3);
+        channel->updated_ms = sqlite3_column_int64(stmt, 4);
+        loader->channel(loader->ctx, channel);
+        rc = 0;
+    }
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+/* "name:value" a line; neither can hold a line feed, nor a name a colon. */
+static void
+parse_headers(struct webhook *webhook, struct slice text)
+{
+    while (text.n) {
+        const char *colon = memchr(text.p, ':', text.n);
+        const char *end = memchr(text.p, '\n', text.n);
+        assert(colon && end && colon < end);
+        webhook_add_header(webhook, (struct slice){text.p, (size_t)(colon - text.p)},
+                           (struct slice){colon + 1, (size_t)(end - colon - 1)});
+        text.n -= (size_t)(end + 1 - text.p);
+        text.p = end + 1;
+    }
+}
+
+static struct webhook *
+webhook_at(sqlite3_stmt *stmt)
+{
+    struct webhook *w = webhook_new();
+    w->number = key_at(stmt, 0);
+    w->channel = key_at(stmt, 1);
+    webhook_id_format(w->id, w->number);
+    free(w->url);
+    w->url = string_at(stmt, 2);
+    w->types = (uint32_t)sqlite3_column_int64(stmt, 3);
+    free(w->description);
+    w->description = string_at(stmt, 4);
+    const char *headers = (const char *)sqlite3_column_text(stmt, 5);
+    parse_headers(w, slice_of(headers));
+    free(w->secret);
+    w->secret = string_at(stmt, 6);
+    w->enabled = sqlite3_column_int(stmt, 7);
+    if (!w->enabled) {
+        free(w->disabled_reason);
+        w->disabled_reason = string_at(stmt, 8);
+    }
+    w->own_retry = sqlite3_column_int(stmt, 9);
+    w->retry.max_retries = (uint32_t)sqlite3_column_int64(stmt, 10);
+    w->retry.initial_delay_ms = sqlite3_column_int64(stmt, 11);
+    w->retry.factor = sqlite3_column_double(stmt, 12);
+    w->retry.max_delay_ms = sqlite3_column_int64(stmt, 13);
+    w->created_ms = sqlite3_column_int64(stmt, 14);
+    w->updated_ms = sqlite3_column_int64(stmt, 15);
+    return w;
+}
+
+static int
+load_webhooks(struct sqlite_store *s, const struct store_loader *loader)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = prepare_once(s,
+                          "SELECT number, channel, url, types, description, headers,"
+                          " secret, enabled, disabled_reason, own_retry, max_retries,"
+                          " initial_delay_ms, factor, max_delay_ms, created_ms,"
+                          " updated_ms FROM webhook WHERE deleted = 0 ORDER BY number",
+                          &stmt);
+    while (rc == 0 && (rc = row_of(s, stmt)) == 1) {
+        loader->webhook(loader->ctx, webhook_at(stmt));
+        rc = 0;
+    }
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+static int
+load_keys(struct sqlite_store *s, const struct store_loader *loader)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = prepare_once(s,
+                          "SELECT number, id, role, channel, created_ms, hash FROM key"
+                          " ORDER BY number",
+                          &stmt);
+    while (rc == 0 && (rc = row_of(s, stmt)) == 1) {
+        struct key key = {
+            .number = key_at(stmt, 0),
+            .role = (enum role)sqlite3_column_int(stmt, 2),
+            .channel = key_at(stmt, 3),
+            .created_ms = sqlite3_column_int64(stmt, 4),
+        };
+        sqlite3_snprintf((int)sizeof(key.id), key.id, "%s",
+                         sqlite3_column_text(stmt, 1));
+        assert(sqlite3_column_bytes(stmt, 5) == SHA256_BYTES);
+        memcpy(key.hash, sqlite3_column_blob(stmt, 5), SHA256_BYTES);
+        loader->key(loader->ctx, &key);
+        rc = 0;
+    }
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+int
+sqlite_load(struct store *store, const struct store_loader *loader, uint64_t *config,
+            struct err *err)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    int rc = load_channels(s, loader);
+    if (rc == 0)
+        rc = load_webhooks(s, loader);
+    if (rc == 0)
+        rc = load_keys(s, loader);
+    if (rc < 0)
+        return err_set(err, rc, "load the configuration: %s", s->broken_why);
+    *config = s->config;
+    return 0;
+}
+
+/* ---- changes ---- */
+
+/* Every change makes a new version; returns it by *after. */
+static int
+config_advance(struct sqlite_store *s, uint64_t *after)
+{
+    s->group.config_changed = true;
+    s->group.rows++;
+    *after = ++s->config;
+    sqlite_text(s, STMT_META_PUT, 1, SLICE("config"));
+    sqlite_key(s, STMT_META_PUT, 2, s->config);
+    return sqlite_run(s, STMT_META_PUT);
+}
+
+static int
+refuse_stale(struct store_op *op)
+{
+    return sqlite_refuse(op, E_STALE, "the configuration has changed");
+}
+
+static uint64_t
+last_number(struct sqlite_store *s)
+{
+    return (uint64_t)sqlite3_last_insert_rowid(s->db);
+}
+
+/* 1 = there is such a row. */
+static int
+exists(struct sqlite_store *s, enum sqlite_stmt stmt, struct slice id)
+{
+    sqlite_text(s, stmt, 1, id);
+    int rc = sqlite_next(s, stmt);
+    if (rc == 1)
+        sqlite_reset(s, stmt);
+    return rc;
+}
+
+static int
+channel_add(struct sqlite_store *s, struct channel *channel)
+{
+    const enum sqlite_stmt add = STMT_CHANNEL_ADD;
+    sqlite_text(s, add, 1, slice_of(channel->id));
+    sqlite_text(s, add, 2, slice_of(channel->name));
+    sqlite_int(s, add, 3, channel->created_ms);
+    sqlite_int(s, add, 4, channel->updated_ms);
+    int rc = sqlite_run(s, add);
+    if (rc < 0)
+        return rc;
+    channel->number = last_number(s);
+    keep_channel(s, channel->number);
+    return 0;
+}
+
+static int
+channel_set(struct sqlite_store *s, const struct channel *channel)
+{
+    const enum sqlite_stmt set = STMT_CHANNEL_SET;
+    sqlite_key(s, set, 1, channel->number);
+    sqlite_text(s, set, 2, slice_of(channel->name));
+    sqlite_int(s, set, 3, channel->updated_ms);
+    sqlite_int(s, set, 4, channel->deleted);
+    int rc = sqlite_run(s, set);
+    if (rc < 0 || !channel->deleted)
+        return rc;
+
+    sqlite_key(s, STMT_CHANNEL_WEBHOOKS_DELETE, 1, channel->number);
+    sqlite_key(s, STMT_CHANNEL_KEYS_DROP, 1, channel->number);
+    rc = sqlite_run(s, STMT_CHANNEL_WEBHOOKS_DELETE);
+    if (rc == 0)
+        rc = sqlite_run(s, STMT_CHANNEL_KEYS_DROP);
+    if (rc < 0)
+        return rc;
+    struct sqlite_channel *kept = sqlite_live_channel(s, channel->number);
+    kept->deleted = true;
+    for (struct sqlite_webhook *w = kept->webhooks; w; w = w->next)
+        note_deleted(s, w);
+    return 0;
+}
+
+int
+sqlite_put_channel(struct sqlite_store *s, struct store_op *op)
+{
+    struct store_put_channel *put = container_of(op, struct store_put_channel, op);
+    struct channel *channel = put->channel;
+    int rc;
+
+    op->result = 0;
+    if (put->config != s->config)
+        return refuse_stale(op);
+    if (channel->number) {
+        if (!sqlite_live_channel(s, channel->number))
+            return sqlite_refuse(op, E_NOT_FOUND, "no such channel");
+    } else {
+        rc = exists(s, STMT_CHANNEL_BY_ID, slice_of(channel->id));
+        if (rc < 0)
+            return rc;
+        if (rc == 1)
+            return sqlite_refuse(op, E_CONFLICT, "there is a channel with this id");
+    }
+    rc = sqlite_group_begin(s);
+    if (rc == 0)
+        rc = config_advance(s, &put->config_after);
+    if (rc == 0)
+        rc = channel->number ? channel_set(s, channel) : channel_add(s, channel);
+    return rc;
+}
+
+static struct slice
+headers_text(const struct webhook *webhook, struct buf *buf)
+{
+    for (size_t i = 0; i < webhook->n_headers; i++)
+        buf_addf(buf, "%s:%s\n", webhook->headers[i].name, webhook->headers[i].value);
+    assert(!buf->failed);
+    return buf_slice(buf);
+}
+
+static int
+webhook_write(struct sqlite_store *s, enum sqlite_stmt stmt, const struct webhook *w)
+{
+    struct buf headers;
+    buf_init(&headers, HEADERS_MAX_BYTES);
+    if (stmt == STMT_WEBHOOK_SET)
+        sqlite_key(s, stmt, 1, w->number);
+    sqlite_key(s, stmt, 2, w->channel);
+    sqlite_text(s, stmt, 3, slice_of(w->url));
+    sqlite_int(s, stmt, 4, w->types);
+    sqlite_text(s, stmt, 5, slice_of(w->description));
+    /* What is secret does not outlive its use. */
+    sqlite_text(s, stmt, 6, w->deleted ? SLICE("") : headers_text(w, &headers));
+    sqlite_text(s, stmt, 7, w->deleted ? SLICE("") : slice_of(w->secret));
+    sqlite_int(s, stmt, 8, w->enabled);
+    sqlite_text(s, stmt, 9, w->enabled ? SLICE("") : slice_of(w->disabled_reason));
+    sqlite_int(s, stmt, 10, w->deleted);
+    sqlite_int(s, stmt, 11, w->own_retry);
+    sqlite_int(s, stmt, 12, w->retry.max_retries);
+    sqlite_int(s, stmt, 13, w->retry.initial_delay_ms);
+    int rc = sqlite3_bind_double(s->stmt[stmt], 14, w->retry.factor);
+    assert(rc == SQLITE_OK);
+    sqlite_int(s, stmt, 15, w->retry.max_delay_ms);
+    sqlite_int(s, stmt, 16, w->created_ms);
+    sqlite_int(s, stmt, 17, w->updated_ms);
+    rc = sqlite_run(s, stmt);
+    buf_fini(&headers);
+    return rc;
+}
+
+static void
+webhook_keep(struct sqlite_webhook *kept, const struct webhook *webhook)
+{
+    kept->enabled = webhook->enabled;
+    free(kept->reason);
+    kept->reason = NULL;
+    if (!webhook->enabled)
+        kept->reason =
+            xstrdup(webhook->disabled_reason ? webhook->disabled_reason : "");
+}
+
+int
+sqlite_put_webhook(struct sqlite_store *s, struct store_op *op)
+{
+    struct store_put_webhook *put = container_of(op, struct store_put_webhook, op);
+    struct webhook *webhook = put->webhook;
+    struct sqlite_channel *channel = sqlite_live_channel(s, webhook->channel);
+    struct sqlite_webhook *kept = map_get(&s->webhooks, webhook->number, 0);
+
+    op->result = 0;
+    if (put->config != s->config)
+        return refuse_stale(op);
+    if (!channel)
+        return sqlite_refuse(op, E_NOT_FOUND, "no such channel");
+    if (webhook->number && (!kept || kept->deleted || kept->channel != channel))
+        return sqlite_refuse(op, E_NOT_FOUND, "no such webhook");
+
+    int rc = sqlite_group_begin(s);
+    if (rc == 0)
+        rc = config_advance(s, &put->config_after);
+    if (rc == 0)
+        rc = webhook_write(s, kept ? STMT_WEBHOOK_SET : STMT_WEBHOOK_ADD, webhook);
+    if (rc < 0)
+        return rc;
+    if (!kept) {
+        webhook->number = last_number(s);
+        webhook_id_format(webhook->id, webhook->number);
+        kept = keep_webhook(s, webhook->number, channel);
+    }
+    webhook_keep(kept, webhook);
+    if (webhook->deleted)
+        note_deleted(s, kept);
+    return 0;
+}
+
+int
+sqlite_put_key(struct sqlite_store *s, struct store_op *op)
+{
+    struct store_put_key *put = container_of(op, struct store_put_key, op);
+    struct key *key = put->key;
+    const enum sqlite_stmt add = STMT_KEY_ADD;
+
+    assert(key->number == 0);
+    op->result = 0;
+    if (put->config != s->config)
+        return refuse_stale(op);
+    if (key->channel && !sqlite_live_channel(s, key->channel))
+        return sqlite_refuse(op, E_NOT_FOUND, "no such channel");
+    int rc = exists(s, STMT_KEY_BY_ID, slice_of(key->id));
+    if (rc < 0)
+        return rc;
+    if (rc == 1)
+        return sqlite_refuse(op, E_CONFLICT, "there is a key with this id");
+
+    rc = sqlite_group_begin(s);
+    if (rc == 0)
+        rc = config_advance(s, &put->config_after);
+    sqlite_text(s, add, 1, slice_of(key->id));
+    sqlite_int(s, add, 2, key->role);
+    sqlite_key(s, add, 3, key->channel);
+    sqlite_blob(s, add, 4, (struct slice){(const char *)key->hash, SHA256_BYTES});
+    sqlite_int(s, add, 5, key->created_ms);
+    if (rc == 0)
+        rc = sqlite_run(s, add);
+    if (rc == 0)
+        key->number = last_number(s);
+    return rc;
+}
+
+int
+sqlite_drop_key(struct sqlite_store *s, struct store_op *op)
+{
+    struct store_drop_key *drop = container_of(op, struct store_drop_key, op);
+    op->result = 0;
+    if (drop->config != s->config)
+        return refuse_stale(op);
+    /* That there is none shows only in trying, which writes nothing then. */
+    int rc = sqlite_group_begin(s);
+    sqlite_key(s, STMT_KEY_DROP, 1, drop->number);
+    if (rc == 0)
+        rc = sqlite_run(s, STMT_KEY_DROP);
+    if (rc < 0)
+        return rc;
+    if (sqlite3_changes(s->db) == 0)
+        return sqlite_refuse(op, E_NOT_FOUND, "no such key");
+    return config_advance(s, &drop->config_after);
+}
+
+/* The cache has been read anew; an object of a rolled back group that is not in it was
+ * not created. Keys are only ever created. */
+void
+sqlite_put_undone(struct sqlite_store *s, struct store_op *op)
+{
+    if (op->kind == STORE_PUT_CHANNEL) {
+        struct channel *c = container_of(op, struct store_put_channel, op)->channel;
+        if (!map_get(&s->channels, c->number, 0))
+            c->number = 0;
+    } else if (op->kind == STORE_PUT_WEBHOOK) {
+        struct webhook *w = container_of(op, struct store_put_webhook, op)->webhook;
+        if (!map_get(&s->webhooks, w->number, 0)) {
+            w->number = 0;
+            w->id[0] = '\0';
+        }
+    } else if (op->kind == STORE_PUT_KEY) {
+        container_of(op, struct store_put_key, op)->key->number = 0;
+    }
+}

@@ -1,0 +1,233 @@
+/*
+ * The inside of the SQLite backend; only src/store/sqlite*.c and its own test include
+ * this. One connection, one thread that owns it: everything here but the queue belongs
+ * to that thread (before store_start and after store_stop: to the caller's).
+ *
+ *   sqlite.c         open, close, the statements' small helpers
+ *   sqlite_thread.c  the queue, the thread, groups: begin, commit, roll back, done
+ *   sqlite_schema.c  tables, migrations, the text of every statement
+ *   sqlite_write.c   append, settle, retry; what rides along with a commit
+ *   sqlite_config.c  channels, webhooks, keys; what of them is kept in memory
+ *   sqlite_read.c    due calls, events, single calls, counts
+ *   sqlite_calls.c   the list of calls
+ */
+#pragma once
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+
+#include "base/map.h"
+#include "store/store.h"
+
+enum sqlite_stmt {
+    STMT_BEGIN,
+    STMT_COMMIT,
+    STMT_META_PUT,
+    STMT_EVENT_ADD,
+    STMT_CALL_ADD,
+    STMT_IDEMPOTENCY_GET,
+    STMT_IDEMPOTENCY_ADD,
+    STMT_IDEMPOTENCY_DROP,
+    STMT_IDEMPOTENCY_OLDEST,
+    STMT_IDEMPOTENCY_PURGE,
+    STMT_CALL_SETTLE,
+    STMT_CALL_ATTEMPTS,
+    STMT_ATTEMPT_ADD,
+    STMT_CALL_GET,
+    STMT_CALL_RETRY,
+    STMT_SWEEP,
+    STMT_TALLY_PUT,
+    STMT_CHANNEL_BY_ID,
+    STMT_CHANNEL_ADD,
+    STMT_CHANNEL_SET,
+    STMT_CHANNEL_WEBHOOKS_DELETE,
+    STMT_CHANNEL_KEYS_DROP,
+    STMT_WEBHOOK_ADD,
+    STMT_WEBHOOK_SET,
+    STMT_KEY_BY_ID,
+    STMT_KEY_ADD,
+    STMT_KEY_DROP,
+    STMT_DUE,
+    STMT_EVENT_LIST,
+    STMT_EVENT_GET,
+    STMT_EVENT_CALLS,
+    STMT_EVENT_CALLS_DOWN,
+    STMT_ATTEMPT_GET,
+    STMT_ATTEMPT_LIST,
+    STMT_EVENT_HEADS,
+    STMT_EVENT_HEAD,
+    STMT_WAITING_OF,
+    STMT_ENDED,
+    STMTS
+};
+
+/* What is kept in memory of a channel and of a webhook, deleted ones included: their
+ * calls are still listed. */
+struct sqlite_channel {
+    uint64_t number;
+    bool deleted;
+    struct sqlite_webhook *webhooks;
+};
+
+struct sqlite_webhook {
+    uint64_t number;
+    struct sqlite_channel *channel;
+    struct sqlite_webhook *next; /* of the channel */
+    bool enabled;
+    bool deleted;
+    bool leased; /* the listener was told */
+    char *reason;
+    int64_t calls[CALL_STORED_STATES]; /* the open group included */
+    int64_t delta[CALL_STORED_STATES]; /* by the open group */
+    bool touched;
+    struct sqlite_webhook *next_touched;
+    struct sqlite_webhook *next_unswept; /* deleted, with calls stored as waiting */
+};
+
+enum sqlite_wait { AWAKE, ASLEEP, LINGERING };
+
+struct sqlite_queue {
+    pthread_mutex_t mutex; /* guards all but wake_fd */
+    struct store_op *head;
+    struct store_op *tail;
+    size_t results;      /* in STORE_SETTLE operations */
+    size_t others;       /* operations of any other kind */
+    size_t wake_results; /* when LINGERING: this many end it */
+    enum sqlite_wait wait;
+    bool closing;
+    int wake_fd;
+};
+
+struct sqlite_store {
+    struct store store;
+    sqlite3 *db;
+    sqlite3_stmt *stmt[STMTS];
+    struct clock *clock;
+    char *path;
+    char *wal_path;
+    int lock_fd;
+
+    /* the configuration and the counts, as committed plus the open group */
+    struct map channels;
+    struct map webhooks;
+    struct sqlite_webhook *unswept;
+    uint64_t config;
+    uint64_t last_key;
+    msec_t steady_ms;             /* as last written */
+    msec_t idempotency_oldest_ms; /* MSEC_NEVER = there is none */
+
+    struct {
+        bool open;
+        bool config_changed;
+        size_t rows;
+        size_t bytes;
+        struct sqlite_webhook *touched;
+        struct sqlite_webhook *unswept; /* from here on: before the group */
+        uint64_t config;
+        uint64_t last_key;
+        msec_t steady_ms;
+        msec_t idempotency_oldest_ms;
+    } group;
+
+    struct sqlite_queue queue;
+    atomic_size_t depth;
+    struct store_op *pending; /* taken from the queue, not performed */
+    struct store_op *pending_tail;
+    size_t pending_results;
+    size_t pending_others;
+
+    struct store_listener listener;
+    bool started;
+    bool running; /* the thread has to be joined */
+    pthread_t thread;
+    bool broken;
+    char broken_why[200];
+    int wal_pages;
+};
+
+static inline struct sqlite_store *
+sqlite_of(struct store *store)
+{
+    return container_of(store, struct sqlite_store, store);
+}
+
+/* ---- sqlite.c ---- */
+
+/* What a failed call means for the whole group: E_FULL, or E_IO and the sentence is
+ * kept. */
+int sqlite_failed(struct sqlite_store *s, int rc);
+/* 1 = a row, 0 = no more (and reset), negative = failed (and reset). */
+int sqlite_next(struct sqlite_store *s, enum sqlite_stmt stmt) must_check;
+void sqlite_reset(struct sqlite_store *s, enum sqlite_stmt stmt);
+/* For statements without rows. */
+int sqlite_run(struct sqlite_store *s, enum sqlite_stmt stmt) must_check;
+void sqlite_int(struct sqlite_store *s, enum sqlite_stmt stmt, int at, int64_t value);
+void sqlite_key(struct sqlite_store *s, enum sqlite_stmt stmt, int at, uint64_t key);
+/* The bytes must stay until the statement is reset or bound anew. */
+void sqlite_text(struct sqlite_store *s, enum sqlite_stmt stmt, int at,
+                 struct slice text);
+void sqlite_blob(struct sqlite_store *s, enum sqlite_stmt stmt, int at,
+                 struct slice bytes);
+int64_t sqlite_col(struct sqlite_store *s, enum sqlite_stmt stmt, int col);
+uint64_t sqlite_col_key(struct sqlite_store *s, enum sqlite_stmt stmt, int col);
+struct slice sqlite_col_bytes(struct sqlite_store *s, enum sqlite_stmt stmt, int col);
+
+/* ---- sqlite_schema.c ---- */
+
+extern const char *const sqlite_sql[STMTS];
+int sqlite_migrate(sqlite3 *db, const char *dir, struct err *err) must_check;
+
+/* ---- sqlite_thread.c ---- */
+
+int sqlite_queue_init(struct sqlite_queue *queue, struct err *err) must_check;
+void sqlite_queue_fini(struct sqlite_queue *queue);
+int sqlite_start(struct store *store, const struct store_listener *listener,
+                 struct err *err) must_check;
+void sqlite_submit(struct store *store, struct store_op *op);
+size_t sqlite_depth(struct store *store);
+void sqlite_stop(struct store *store);
+/* Before an operation's first write. */
+int sqlite_group_begin(struct sqlite_store *s) must_check;
+
+/* ---- operations. 0: op->result says how it went. Negative: the group failed. ---- */
+
+/* sqlite_write.c */
+int sqlite_append(struct sqlite_store *s, struct store_op *op) must_check;
+int sqlite_settle(struct sqlite_store *s, struct store_op *op) must_check;
+int sqlite_retry(struct sqlite_store *s, struct store_op *op) must_check;
+/* Moves up to `limit` calls of deleted webhooks to cancelled. */
+int sqlite_sweep(struct sqlite_store *s, int limit) must_check;
+/* What rides along with a commit: counts, the time, old idempotency keys. */
+int sqlite_group_finish(struct sqlite_store *s) must_check;
+void sqlite_count(struct sqlite_store *s, struct sqlite_webhook *webhook,
+                  enum call_state state, int by);
+int sqlite_refuse(struct store_op *op, int result, const char *why);
+
+/* sqlite_config.c */
+int sqlite_cache_load(struct sqlite_store *s) must_check;
+void sqlite_cache_free(struct sqlite_store *s);
+int sqlite_load(struct store *store, const struct store_loader *loader,
+                uint64_t *config, struct err *err) must_check;
+int sqlite_put_channel(struct sqlite_store *s, struct store_op *op) must_check;
+int sqlite_put_webhook(struct sqlite_store *s, struct store_op *op) must_check;
+int sqlite_put_key(struct sqlite_store *s, struct store_op *op) must_check;
+int sqlite_drop_key(struct sqlite_store *s, struct store_op *op) must_check;
+/* Takes back the numbers that a rolled back operation gave. */
+void sqlite_put_undone(struct sqlite_store *s, struct store_op *op);
+struct sqlite_channel *sqlite_live_channel(const struct sqlite_store *s,
+                                           uint64_t number);
+
+/* sqlite_read.c */
+int sqlite_due(struct sqlite_store *s, struct store_op *op) must_check;
+int sqlite_events(struct sqlite_store *s, struct store_op *op) must_check;
+int sqlite_event(struct sqlite_store *s, struct store_op *op) must_check;
+int sqlite_call(struct sqlite_store *s, struct store_op *op) must_check;
+int sqlite_counts(struct sqlite_store *s, struct store_op *op) must_check;
+/* Fills state, held_reason and last of a record that holds event and webhook;
+ * STMT_ATTEMPT_GET must be reset when the record has been used. */
+int sqlite_call_fill(struct sqlite_store *s, struct call_record *call,
+                     enum call_state stored) must_check;
+
+/* sqlite_calls.c */
+int sqlite_calls(struct sqlite_store *s, struct store_op *op) must_check;

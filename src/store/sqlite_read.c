@@ -1,0 +1,283 @@
+#include "store/sqlite_private.h"
+
+#include <assert.h>
+#include <sys/stat.h>
+
+/* ---- what is due ---- */
+
+int
+sqlite_due(struct sqlite_store *s, struct store_op *op)
+{
+    struct store_due *due = container_of(op, struct store_due, op);
+    const struct sqlite_webhook *webhook = map_get(&s->webhooks, due->webhook, 0);
+    const enum sqlite_stmt get = STMT_DUE;
+    size_t n = 0;
+    int rc;
+
+    op->result = 0;
+    due->next = DUE_AT_END;
+    if (!webhook || webhook->deleted)
+        return 0;
+    sqlite_key(s, get, 1, due->webhook);
+    sqlite_int(s, get, 2, due->from.due_ms);
+    sqlite_key(s, get, 3, due->from.event);
+    while ((rc = sqlite_next(s, get)) == 1) {
+        struct due_at at = {sqlite_col(s, get, 1), sqlite_col_key(s, get, 0)};
+        bool taken = false;
+        if (at.due_ms <= due->until_ms && n < due->max_calls) {
+            struct store_due_call call = {
+                .event = at.event,
+                .due_ms = at.due_ms,
+                .attempts = (uint32_t)sqlite_col(s, get, 2),
+                .tries = (uint32_t)sqlite_col(s, get, 3),
+                .type = (enum event_type)sqlite_col(s, get, 4),
+                .body = sqlite_col_bytes(s, get, 5),
+            };
+            taken = due->each(due, &call);
+        }
+        if (!taken) {
+            due->next = at;
+            sqlite_reset(s, get);
+            return 0;
+        }
+        n++;
+    }
+    return rc;
+}
+
+/* ---- events ---- */
+
+int
+sqlite_events(struct sqlite_store *s, struct store_op *op)
+{
+    struct store_events *list = container_of(op, struct store_events, op);
+    const enum sqlite_stmt get = STMT_EVENT_LIST;
+    uint64_t last = list->before_key;
+    size_t n = 0, examined = 0;
+    int rc;
+
+    op->result = 0;
+    list->next_key = 0;
+    if (!sqlite_live_channel(s, list->channel))
+        return sqlite_refuse(op, E_NOT_FOUND, "no such channel");
+    sqlite_key(s, get, 1, list->channel);
+    sqlite_key(s, get, 2, list->before_key);
+    sqlite_key(s, get, 3, list->since_key);
+    while ((rc = sqlite_next(s, get)) == 1) {
+        if (n == list->limit || examined == STORE_SCAN_MAX) {
+            list->next_key = last;
+            sqlite_reset(s, get);
+            return 0;
+        }
+        last = sqlite_col_key(s, get, 0);
+        examined++;
+        enum event_type type = (enum event_type)sqlite_col(s, get, 1);
+        struct slice subscription = sqlite_col_bytes(s, get, 2);
+        if (!(list->types & 1u << type) ||
+            (list->subscription.n && !slice_eq(subscription, list->subscription)))
+            continue;
+        struct event_record event = {
+            .key = last,
+            .type = type,
+            .created_ms = event_key_ms(last),
+            .subscription = subscription,
+            .body = sqlite_col_bytes(s, get, 3),
+        };
+        list->each(list, &event);
+        n++;
+    }
+    return rc;
+}
+
+/* ---- one event, one call ---- */
+
+static int
+last_attempt(struct sqlite_store *s, struct call_record *call)
+{
+    const enum sqlite_stmt get = STMT_ATTEMPT_GET;
+    sqlite_key(s, get, 1, call->event);
+    sqlite_key(s, get, 2, call->webhook);
+    sqlite_int(s, get, 3, call->attempts);
+    int rc = sqlite_next(s, get);
+    if (rc < 0)
+        return rc;
+    assert(rc == 1); /* attempts is the number of the last one */
+    call->last = (struct attempt_record){
+        .n = (uint32_t)sqlite_col(s, get, 0),
+        .at_ms = sqlite_col(s, get, 1),
+        .duration_us = sqlite_col(s, get, 2),
+        .verdict = (enum verdict)sqlite_col(s, get, 3),
+        .status = (int)sqlite_col(s, get, 4),
+        .reason = sqlite_col_bytes(s, get, 5),
+    };
+    return 0;
+}
+
+int
+sqlite_call_fill(struct sqlite_store *s, struct call_record *call,
+                 enum call_state stored)
+{
+    const struct sqlite_webhook *webhook = map_get(&s->webhooks, call->webhook, 0);
+    assert(webhook);
+    call->state = call_shown(stored, webhook->enabled, webhook->deleted);
+    call->created_ms = event_key_ms(call->event);
+    if (call->state == CALL_HELD)
+        call->held_reason = slice_of(webhook->reason);
+    if (call->state != CALL_HELD && call->state != CALL_WAITING)
+        call->due_ms = 0;
+    return call->attempts ? last_attempt(s, call) : 0;
+}
+
+/* Positions STMT_EVENT_GET on the event, if the channel has it. 1 = it has. */
+static int
+event_get(struct sqlite_store *s, uint64_t channel, uint64_t key,
+          struct event_record *event)
+{
+    const enum sqlite_stmt get = STMT_EVENT_GET;
+    if (!sqlite_live_channel(s, channel) || key > INT64_MAX)
+        return 0;
+    sqlite_key(s, get, 1, key);
+    sqlite_key(s, get, 2, channel);
+    int rc = sqlite_next(s, get);
+    if (rc == 1)
+        *event = (struct event_record){
+            .key = key,
+            .type = (enum event_type)sqlite_col(s, get, 0),
+            .created_ms = event_key_ms(key),
+            .subscription = sqlite_col_bytes(s, get, 1),
+            .body = sqlite_col_bytes(s, get, 2),
+        };
+    return rc;
+}
+
+static int
+event_calls(struct sqlite_store *s, struct store_event_read *read,
+            const struct event_record *event)
+{
+    const enum sqlite_stmt get = STMT_EVENT_CALLS;
+    int rc;
+    sqlite_key(s, get, 1, event->key);
+    while ((rc = sqlite_next(s, get)) == 1) {
+        struct call_record call = {
+            .event = event->key,
+            .webhook = sqlite_col_key(s, get, 0),
+            .type = event->type,
+            .subscription = event->subscription,
+            .due_ms = sqlite_col(s, get, 2),
+            .attempts = (uint32_t)sqlite_col(s, get, 3),
+        };
+        rc = sqlite_call_fill(s, &call, (enum call_state)sqlite_col(s, get, 1));
+        if (rc == 0)
+            read->call(read, &call);
+        sqlite_reset(s, STMT_ATTEMPT_GET);
+        if (rc < 0) {
+            sqlite_reset(s, get);
+            break;
+        }
+    }
+    return rc;
+}
+
+int
+sqlite_event(struct sqlite_store *s, struct store_op *op)
+{
+    struct store_event_read *read = container_of(op, struct store_event_read, op);
+    struct event_record event;
+    op->result = 0;
+    int rc = event_get(s, read->channel, read->key, &event);
+    if (rc == 0)
+        return sqlite_refuse(op, E_NOT_FOUND, "no such event");
+    if (rc < 0)
+        return rc;
+    read->event(read, &event);
+    rc = event_calls(s, read, &event);
+    sqlite_reset(s, STMT_EVENT_GET);
+    return rc;
+}
+
+static int
+call_attempts(struct sqlite_store *s, struct store_call_read *read)
+{
+    const enum sqlite_stmt get = STMT_ATTEMPT_LIST;
+    int rc;
+    sqlite_key(s, get, 1, read->event);
+    sqlite_key(s, get, 2, read->webhook);
+    while ((rc = sqlite_next(s, get)) == 1) {
+        struct attempt_record attempt = {
+            .n = (uint32_t)sqlite_col(s, get, 0),
+            .at_ms = sqlite_col(s, get, 1),
+            .duration_us = sqlite_col(s, get, 2),
+            .verdict = (enum verdict)sqlite_col(s, get, 3),
+            .status = (int)sqlite_col(s, get, 4),
+            .reason = sqlite_col_bytes(s, get, 5),
+            .response = sqlite_col_bytes(s, get, 6),
+        };
+        read->attempt(read, &attempt);
+    }
+    return rc;
+}
+
+int
+sqlite_call(struct sqlite_store *s, struct store_op *op)
+{
+    struct store_call_read *read = container_of(op, struct store_call_read, op);
+    const enum sqlite_stmt get = STMT_CALL_GET;
+    struct event_record event = {0};
+    int rc;
+
+    op->result = 0;
+    rc = event_get(s, read->channel, read->event, &event);
+    if (rc == 1) {
+        sqlite_key(s, get, 1, read->event);
+        sqlite_key(s, get, 2, read->webhook);
+        rc = sqlite_next(s, get);
+    }
+    if (rc == 0)
+        sqlite_refuse(op, E_NOT_FOUND, "no such call");
+    if (rc == 1) {
+        struct call_record call = {
+            .event = read->event,
+            .webhook = read->webhook,
+            .type = event.type,
+            .subscription = event.subscription,
+            .due_ms = sqlite_col(s, get, 1),
+            .attempts = (uint32_t)sqlite_col(s, get, 3),
+        };
+        rc = sqlite_call_fill(s, &call, (enum call_state)sqlite_col(s, get, 0));
+        if (rc == 0) {
+            read->call(read, &call);
+            rc = call_attempts(s, read);
+        }
+        sqlite_reset(s, STMT_ATTEMPT_GET);
+        sqlite_reset(s, get);
+    }
+    sqlite_reset(s, STMT_EVENT_GET);
+    return rc;
+}
+
+/* ---- counts ---- */
+
+static uint64_t
+file_bytes(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+int
+sqlite_counts(struct sqlite_store *s, struct store_op *op)
+{
+    struct store_counts *counts = container_of(op, struct store_counts, op);
+    size_t at = 0;
+
+    op->result = 0;
+    memset(counts->calls, 0, sizeof(counts->calls));
+    for (const struct sqlite_webhook *w; (w = map_next(&s->webhooks, &at)) != NULL;)
+        for (int state = 0; state < CALL_STORED_STATES; state++) {
+            enum call_state shown =
+                call_shown((enum call_state)state, w->enabled, w->deleted);
+            counts->calls[shown] += (uint64_t)w->calls[state];
+        }
+    counts->disk_bytes = file_bytes(s->path) + file_bytes(s->wal_path);
+    return 0;
+}

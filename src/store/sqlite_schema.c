@@ -1,0 +1,240 @@
+#include "store/sqlite_private.h"
+
+/* Numbers that are on disk: an enum whose values move would read old data wrong. */
+_Static_assert(CALL_WAITING == 0 && CALL_SUCCEEDED == 1 && CALL_FAILED == 2 &&
+                   CALL_CANCELLED == 3 && CALL_STORED_STATES == 4,
+               "the states' numbers are on disk and in the indexes below");
+_Static_assert(EVENT_OPT_IN == 0 && EVENT_OPT_OUT == 1 && EVENT_DELIVERY == 2 &&
+                   EVENT_CLICK == 3 && EVENT_UPDATE_TOPICS == 4 &&
+                   EVENT_TOPIC_ADDED == 5 && EVENT_ATTRIBUTE_UPDATE == 6,
+               "the event types' numbers are on disk");
+_Static_assert(VERDICT_OK == 0 && VERDICT_TEMPORARY == 1 && VERDICT_GONE == 2,
+               "the verdicts' numbers are on disk");
+_Static_assert(ROLE_ADMIN == 0 && ROLE_MANAGE == 1 && ROLE_INGEST == 2 &&
+                   ROLE_READ == 3,
+               "the roles' numbers are on disk");
+
+#define APPLICATION_ID 1350002802 /* "Pwhr": how the file is told from others */
+
+/* Step n leads from schema n to n + 1. Steps are only ever added.
+ *
+ * An index on event(channel) holds (channel, key), since the key is the rowid. call_due
+ * and call_ended hold only what they are for, so that a call that succeeded, which is
+ * what nearly all do, is in the primary tree alone; state stands in call_due so that
+ * SQLite sees that the index is enough to collect what waits. Sequences (AUTOINCREMENT)
+ * see to it that numbers are never used twice. */
+static const char *const steps[] = {
+    "CREATE TABLE meta("
+    "  name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID, STRICT;"
+    "INSERT INTO meta VALUES('config', 1), ('steady_ms', 0);"
+
+    "CREATE TABLE channel("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, name TEXT NOT NULL,"
+    "  created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL,"
+    "  deleted INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE UNIQUE INDEX channel_id ON channel(id) WHERE deleted = 0;"
+
+    "CREATE TABLE webhook("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT, channel INTEGER NOT NULL,"
+    "  url TEXT NOT NULL, types INTEGER NOT NULL, description TEXT NOT NULL,"
+    "  headers TEXT NOT NULL, secret TEXT NOT NULL, enabled INTEGER NOT NULL,"
+    "  disabled_reason TEXT, deleted INTEGER NOT NULL, own_retry INTEGER NOT NULL,"
+    "  max_retries INTEGER NOT NULL, initial_delay_ms INTEGER NOT NULL,"
+    "  factor REAL NOT NULL, max_delay_ms INTEGER NOT NULL,"
+    "  created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX webhook_channel ON webhook(channel);"
+
+    "CREATE TABLE key("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+    "  role INTEGER NOT NULL, channel INTEGER NOT NULL, hash BLOB NOT NULL,"
+    "  created_ms INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX key_channel ON key(channel);"
+
+    "CREATE TABLE event("
+    "  key INTEGER PRIMARY KEY, channel INTEGER NOT NULL, type INTEGER NOT NULL,"
+    "  subscription TEXT NOT NULL, body BLOB NOT NULL) STRICT;"
+    "CREATE INDEX event_channel ON event(channel);"
+
+    "CREATE TABLE call("
+    "  event INTEGER NOT NULL, webhook INTEGER NOT NULL, channel INTEGER NOT NULL,"
+    "  state INTEGER NOT NULL, due_ms INTEGER NOT NULL, tries INTEGER NOT NULL,"
+    "  attempts INTEGER NOT NULL, PRIMARY KEY(event, webhook)) WITHOUT ROWID, STRICT;"
+    "CREATE INDEX call_due ON call(webhook, due_ms, event, state) WHERE state = 0;"
+    "CREATE INDEX call_ended ON call(channel, event, webhook) WHERE state >= 2;"
+
+    "CREATE TABLE attempt("
+    "  event INTEGER NOT NULL, webhook INTEGER NOT NULL, n INTEGER NOT NULL,"
+    "  at_ms INTEGER NOT NULL, duration_us INTEGER NOT NULL, verdict INTEGER NOT NULL,"
+    "  status INTEGER NOT NULL, reason TEXT NOT NULL, response BLOB NOT NULL,"
+    "  PRIMARY KEY(event, webhook, n)) WITHOUT ROWID, STRICT;"
+
+    "CREATE TABLE idempotency("
+    "  number INTEGER PRIMARY KEY, channel INTEGER NOT NULL, key TEXT NOT NULL,"
+    "  hash BLOB NOT NULL, first_key INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+    "  UNIQUE(channel, key)) STRICT;"
+
+    "CREATE TABLE tally("
+    "  webhook INTEGER PRIMARY KEY, waiting INTEGER NOT NULL,"
+    "  succeeded INTEGER NOT NULL, failed INTEGER NOT NULL,"
+    "  cancelled INTEGER NOT NULL) STRICT;",
+};
+
+#define SCHEMA_VERSION ((int)ARRAY_LEN(steps))
+
+static int
+pragma_int(sqlite3 *db, const char *sql, int *value)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW) {
+        *value = sqlite3_column_int(stmt, 0);
+        rc = SQLITE_OK;
+    }
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+static int
+migrate_step(sqlite3 *db, int from, struct err *err)
+{
+    char version[80];
+    sqlite3_snprintf((int)sizeof(version), version,
+                     "PRAGMA application_id = %d; PRAGMA user_version = %d",
+                     APPLICATION_ID, from + 1);
+    int rc = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(db, steps[from], NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(db, version, NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        return 0;
+    int code = (rc & 0xff) == SQLITE_FULL ? E_FULL : E_IO;
+    return err_set(err, code, "migrate to %d: %s", from + 1, sqlite3_errmsg(db));
+}
+
+int
+sqlite_migrate(sqlite3 *db, const char *dir, struct err *err)
+{
+    int version = 0, application = 0, tables = 0;
+    int rc = pragma_int(db, "PRAGMA user_version", &version);
+    if (rc == SQLITE_OK)
+        rc = pragma_int(db, "PRAGMA application_id", &application);
+    if (rc == SQLITE_OK)
+        rc = pragma_int(db, "SELECT count(*) FROM sqlite_schema", &tables);
+    if (rc != SQLITE_OK)
+        return err_set(err, E_IO, "%s/pushwire.db: %s", dir, sqlite3_errmsg(db));
+
+    if (tables && application != APPLICATION_ID)
+        return err_set(err, E_CONFLICT,
+                       "%s/pushwire.db is a database of another program", dir);
+    if (version > SCHEMA_VERSION)
+        return err_set(err, E_CONFLICT,
+                       "the data in %s was written by a newer pushwire (schema %d; "
+                       "this one knows up to %d)",
+                       dir, version, SCHEMA_VERSION);
+    for (; version < SCHEMA_VERSION; version++) {
+        rc = migrate_step(db, version, err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* The two lists that walk back from a place compare row values, which SQLite turns into
+ * one seek in the index however many rows are tied on the first column. */
+const char *const sqlite_sql[STMTS] = {
+    [STMT_BEGIN] = "BEGIN",
+    [STMT_COMMIT] = "COMMIT",
+    [STMT_META_PUT] = "UPDATE meta SET value = ?2 WHERE name = ?1",
+
+    [STMT_EVENT_ADD] = "INSERT INTO event(key, channel, type, subscription, body)"
+                       " VALUES(?1, ?2, ?3, ?4, ?5)",
+    [STMT_CALL_ADD] = "INSERT INTO call(event, webhook, channel, state, due_ms, tries,"
+                      " attempts) VALUES(?1, ?2, ?3, 0, ?4, 0, 0)",
+    [STMT_IDEMPOTENCY_GET] = "SELECT number, hash, first_key, at_ms FROM idempotency"
+                             " WHERE channel = ?1 AND key = ?2",
+    [STMT_IDEMPOTENCY_ADD] = "INSERT INTO idempotency(channel, key, hash, first_key,"
+                             " at_ms) VALUES(?1, ?2, ?3, ?4, ?5)",
+    [STMT_IDEMPOTENCY_DROP] = "DELETE FROM idempotency WHERE number = ?1",
+    [STMT_IDEMPOTENCY_OLDEST] = "SELECT at_ms FROM idempotency"
+                                " ORDER BY number LIMIT 1",
+    [STMT_IDEMPOTENCY_PURGE] =
+        "DELETE FROM idempotency WHERE number IN (SELECT number FROM"
+        " (SELECT number, at_ms FROM idempotency ORDER BY number LIMIT ?2)"
+        " WHERE at_ms <= ?1)",
+
+    [STMT_CALL_SETTLE] =
+        "UPDATE call SET state = ?3, due_ms = ?4, tries = ?5, attempts = ?6"
+        " WHERE event = ?1 AND webhook = ?2 AND state = 0 AND attempts < ?6",
+    [STMT_CALL_ATTEMPTS] = "UPDATE call SET attempts = ?3"
+                           " WHERE event = ?1 AND webhook = ?2",
+    [STMT_ATTEMPT_ADD] =
+        "INSERT INTO attempt(event, webhook, n, at_ms, duration_us, verdict, status,"
+        " reason, response) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [STMT_CALL_GET] = "SELECT state, due_ms, tries, attempts, channel FROM call"
+                      " WHERE event = ?1 AND webhook = ?2",
+    [STMT_CALL_RETRY] = "UPDATE call SET state = ?3, due_ms = ?4, tries = ?5"
+                        " WHERE event = ?1 AND webhook = ?2",
+    [STMT_SWEEP] = "UPDATE call SET state = ?2, due_ms = 0"
+                   " WHERE (event, webhook) IN (SELECT event, webhook FROM call"
+                   " WHERE state = 0 AND webhook = ?1 LIMIT ?3)",
+    [STMT_TALLY_PUT] = "INSERT OR REPLACE INTO tally(webhook, waiting, succeeded,"
+                       " failed, cancelled) VALUES(?1, ?2, ?3, ?4, ?5)",
+
+    [STMT_CHANNEL_BY_ID] = "SELECT number FROM channel WHERE id = ?1 AND deleted = 0",
+    [STMT_CHANNEL_ADD] = "INSERT INTO channel(id, name, created_ms, updated_ms)"
+                         " VALUES(?1, ?2, ?3, ?4)",
+    [STMT_CHANNEL_SET] = "UPDATE channel SET name = ?2, updated_ms = ?3, deleted = ?4"
+                         " WHERE number = ?1",
+    [STMT_CHANNEL_WEBHOOKS_DELETE] = "UPDATE webhook SET deleted = 1, secret = '',"
+                                     " headers = '' WHERE channel = ?1",
+    [STMT_CHANNEL_KEYS_DROP] = "DELETE FROM key WHERE channel = ?1",
+    [STMT_WEBHOOK_ADD] =
+        "INSERT INTO webhook(number, channel, url, types, description, headers, secret,"
+        " enabled, disabled_reason, deleted, own_retry, max_retries, initial_delay_ms,"
+        " factor, max_delay_ms, created_ms, updated_ms) VALUES(NULL, ?2, ?3, ?4, ?5,"
+        " ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+    [STMT_WEBHOOK_SET] =
+        "UPDATE webhook SET url = ?3, types = ?4, description = ?5, headers = ?6,"
+        " secret = ?7, enabled = ?8, disabled_reason = ?9, deleted = ?10,"
+        " own_retry = ?11, max_retries = ?12, initial_delay_ms = ?13, factor = ?14,"
+        " max_delay_ms = ?15, created_ms = ?16, updated_ms = ?17"
+        " WHERE number = ?1 AND channel = ?2",
+    [STMT_KEY_BY_ID] = "SELECT number FROM key WHERE id = ?1",
+    [STMT_KEY_ADD] = "INSERT INTO key(id, role, channel, hash, created_ms)"
+                     " VALUES(?1, ?2, ?3, ?4, ?5)",
+    [STMT_KEY_DROP] = "DELETE FROM key WHERE number = ?1",
+
+    [STMT_DUE] =
+        "SELECT c.event, c.due_ms, c.attempts, c.tries, e.type, e.body"
+        " FROM call c CROSS JOIN event e ON e.key = c.event"
+        " WHERE c.state = 0 AND c.webhook = ?1 AND (c.due_ms, c.event) >= (?2, ?3)"
+        " ORDER BY c.due_ms, c.event",
+    [STMT_EVENT_LIST] =
+        "SELECT key, type, subscription, body FROM event"
+        " WHERE channel = ?1 AND key < ?2 AND key >= ?3 ORDER BY key DESC",
+    [STMT_EVENT_GET] = "SELECT type, subscription, body FROM event"
+                       " WHERE key = ?1 AND channel = ?2",
+    [STMT_EVENT_CALLS] = "SELECT webhook, state, due_ms, attempts FROM call"
+                         " WHERE event = ?1 ORDER BY webhook",
+    [STMT_EVENT_CALLS_DOWN] =
+        "SELECT webhook, state, due_ms, attempts FROM call"
+        " WHERE event = ?1 AND webhook < ?2 AND webhook >= ?3 ORDER BY webhook DESC",
+    [STMT_ATTEMPT_GET] = "SELECT n, at_ms, duration_us, verdict, status, reason"
+                         " FROM attempt WHERE event = ?1 AND webhook = ?2 AND n = ?3",
+    [STMT_ATTEMPT_LIST] =
+        "SELECT n, at_ms, duration_us, verdict, status, reason, response"
+        " FROM attempt WHERE event = ?1 AND webhook = ?2 ORDER BY n",
+    [STMT_EVENT_HEADS] =
+        "SELECT key, type, subscription FROM event"
+        " WHERE channel = ?1 AND key <= ?2 AND key >= ?3 ORDER BY key DESC",
+    [STMT_EVENT_HEAD] = "SELECT type, subscription FROM event WHERE key = ?1",
+    [STMT_WAITING_OF] = "SELECT event FROM call WHERE state = 0 AND webhook = ?1",
+    [STMT_ENDED] = "SELECT event, webhook, state, attempts FROM call WHERE state >= 2"
+                   " AND channel = ?1 AND (event, webhook) < (?2, ?3) AND event >= ?4"
+                   " ORDER BY event DESC, webhook DESC",
+};

@@ -1,0 +1,489 @@
+#include "store/sqlite_private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/metrics.h"
+
+/* A group ends at the first of these. Rows bound how long the first of a group waits
+ * for the last. */
+#define GROUP_OPS   1000
+#define GROUP_ROWS  8192
+#define GROUP_BYTES ((size_t)4 << 20)
+
+/* Nobody waits for results: they ride along with the next operation of another kind,
+ * unless none comes in this time or they become many. */
+#define LINGER_NS      (2 * 1000 * 1000)
+#define LINGER_RESULTS 512
+
+/* The log is copied into the database when it has this many pages, after the group's
+ * answers have left; sooner when nobody waits. */
+#define CHECKPOINT_PAGES      8000
+#define CHECKPOINT_IDLE_PAGES 2000
+
+/* Rows of deleted webhooks that are cancelled at a time. */
+#define SWEEP_IDLE 500
+#define SWEEP_BUSY 50
+
+/* ---- the queue ---- */
+
+int
+sqlite_queue_init(struct sqlite_queue *queue, struct err *err)
+{
+    int rc = pthread_mutex_init(&queue->mutex, NULL);
+    assert(rc == 0);
+    queue->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (queue->wake_fd < 0)
+        return err_set(err, E_IO, "eventfd: %s", strerror(errno));
+    return 0;
+}
+
+void
+sqlite_queue_fini(struct sqlite_queue *queue)
+{
+    pthread_mutex_destroy(&queue->mutex);
+    if (queue->wake_fd >= 0)
+        close(queue->wake_fd);
+}
+
+static void
+queue_wake(struct sqlite_queue *queue)
+{
+    uint64_t one = 1;
+    ssize_t n = write(queue->wake_fd, &one, sizeof(one));
+    (void)n; /* full: it is awake then */
+}
+
+static size_t
+results_of(struct store_op *op)
+{
+    return op->kind == STORE_SETTLE ? container_of(op, struct store_settle, op)->n : 0;
+}
+
+/* With the mutex held: what came in ends the thread's wait. */
+static bool
+queue_has_reason(const struct sqlite_queue *queue)
+{
+    switch (queue->wait) {
+    case ASLEEP:
+        return queue->head || queue->closing;
+    case LINGERING:
+        return queue->others || queue->results >= queue->wake_results || queue->closing;
+    case AWAKE:
+        break;
+    }
+    return false;
+}
+
+void
+sqlite_submit(struct store *store, struct store_op *op)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    struct sqlite_queue *queue = &s->queue;
+    bool wake = false;
+
+    op->next = NULL;
+    op->why = NULL;
+    pthread_mutex_lock(&queue->mutex);
+    bool closed = queue->closing;
+    if (!closed) {
+        atomic_fetch_add_explicit(&s->depth, 1, memory_order_relaxed);
+        if (queue->tail)
+            queue->tail->next = op;
+        else
+            queue->head = op;
+        queue->tail = op;
+        if (op->kind == STORE_SETTLE)
+            queue->results += results_of(op);
+        else
+            queue->others++;
+        wake = queue_has_reason(queue);
+        if (wake)
+            queue->wait = AWAKE;
+    }
+    pthread_mutex_unlock(&queue->mutex);
+
+    if (wake)
+        queue_wake(queue);
+    if (closed) {
+        op->result = E_CLOSED;
+        op->why = "the store is closed";
+        op->done(op);
+    }
+}
+
+size_t
+sqlite_depth(struct store *store)
+{
+    return atomic_load_explicit(&sqlite_of(store)->depth, memory_order_relaxed);
+}
+
+/* Moves what was submitted behind what is pending. Returns false when nothing is left
+ * and nothing can come. */
+static bool
+take(struct sqlite_store *s)
+{
+    struct sqlite_queue *queue = &s->queue;
+    pthread_mutex_lock(&queue->mutex);
+    if (queue->head) {
+        if (s->pending)
+            s->pending_tail->next = queue->head;
+        else
+            s->pending = queue->head;
+        s->pending_tail = queue->tail;
+        s->pending_results += queue->results;
+        s->pending_others += queue->others;
+        queue->head = queue->tail = NULL;
+        queue->results = queue->others = 0;
+    }
+    bool more = s->pending || !queue->closing;
+    pthread_mutex_unlock(&queue->mutex);
+    return more;
+}
+
+/* Sleeps until submit finds a reason, or the time is over (NULL = never). A stale
+ * wake-up only makes it return early. */
+static void
+wait_for_work(struct sqlite_store *s, enum sqlite_wait how, const struct timespec *time)
+{
+    struct sqlite_queue *queue = &s->queue;
+    pthread_mutex_lock(&queue->mutex);
+    queue->wait = how;
+    queue->wake_results = LINGER_RESULTS - s->pending_results;
+    bool sleep = !queue_has_reason(queue);
+    if (!sleep)
+        queue->wait = AWAKE;
+    pthread_mutex_unlock(&queue->mutex);
+    if (!sleep)
+        return;
+
+    struct pollfd fd = {.fd = queue->wake_fd, .events = POLLIN};
+    (void)ppoll(&fd, 1, time, NULL);
+    uint64_t count;
+    ssize_t n = read(queue->wake_fd, &count, sizeof(count));
+    (void)n; /* nothing to read after a time-out */
+
+    pthread_mutex_lock(&queue->mutex);
+    queue->wait = AWAKE;
+    pthread_mutex_unlock(&queue->mutex);
+}
+
+/* ---- groups ---- */
+
+int
+sqlite_group_begin(struct sqlite_store *s)
+{
+    if (s->group.open)
+        return 0;
+    int rc = sqlite_run(s, STMT_BEGIN);
+    if (rc < 0)
+        return rc;
+    s->group.open = true;
+    s->group.config_changed = false;
+    s->group.rows = 0;
+    s->group.bytes = 0;
+    s->group.unswept = s->unswept;
+    s->group.config = s->config;
+    s->group.last_key = s->last_key;
+    s->group.steady_ms = s->steady_ms;
+    s->group.idempotency_oldest_ms = s->idempotency_oldest_ms;
+    return 0;
+}
+
+static void
+group_forget_counts(struct sqlite_store *s, bool undo)
+{
+    for (struct sqlite_webhook *w = s->group.touched; w; w = w->next_touched) {
+        for (int state = 0; undo && state < CALL_STORED_STATES; state++)
+            w->calls[state] -= w->delta[state];
+        memset(w->delta, 0, sizeof(w->delta));
+        w->touched = false;
+    }
+    s->group.touched = NULL;
+}
+
+static int
+group_commit(struct sqlite_store *s)
+{
+    int rc = sqlite_group_finish(s);
+    if (rc < 0)
+        return rc;
+    usec_t begin = clock_mono_us(s->clock);
+    rc = sqlite_run(s, STMT_COMMIT);
+    if (rc < 0)
+        return rc;
+    metric_observe(METRIC_COMMIT_SECONDS, clock_mono_us(s->clock) - begin);
+    metric_add(METRIC_COMMITS, 0, 1);
+    group_forget_counts(s, false);
+    s->group.open = false;
+    return 0;
+}
+
+/* Returns the reason again, or E_IO when not even this works. */
+static int
+group_roll_back(struct sqlite_store *s, int reason)
+{
+    if (!s->group.open)
+        return reason;
+    s->group.open = false;
+    group_forget_counts(s, true);
+    s->unswept = s->group.unswept;
+    s->config = s->group.config;
+    s->last_key = s->group.last_key;
+    s->steady_ms = s->group.steady_ms;
+    s->idempotency_oldest_ms = s->group.idempotency_oldest_ms;
+    if (reason != E_FULL)
+        return reason; /* what is broken is not touched again */
+
+    /* SQLite may have rolled back by itself. */
+    if (!sqlite3_get_autocommit(s->db)) {
+        int rc = sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+        if (rc != SQLITE_OK) {
+            sqlite_failed(s, rc);
+            return E_IO;
+        }
+    }
+    if (s->group.config_changed && sqlite_cache_load(s) < 0)
+        return E_IO;
+    return reason;
+}
+
+static void
+break_down(struct sqlite_store *s)
+{
+    if (s->broken)
+        return;
+    s->broken = true;
+    if (!s->broken_why[0])
+        snprintf(s->broken_why, sizeof(s->broken_why), "database: cannot go on");
+    if (s->listener.broken)
+        s->listener.broken(s->listener.ctx, s->broken_why);
+}
+
+/* ---- operations ---- */
+
+/* Writes run inside a group's transaction. Reads run between groups, when their turn
+ * to be done comes: so none of them ever shows what is not committed. */
+static const struct {
+    bool write;
+    int (*perform)(struct sqlite_store *s, struct store_op *op);
+} kinds[STORE_KINDS] = {
+    [STORE_APPEND] = {true, sqlite_append},
+    [STORE_SETTLE] = {true, sqlite_settle},
+    [STORE_DUE] = {false, sqlite_due},
+    [STORE_RETRY] = {true, sqlite_retry},
+    [STORE_PUT_CHANNEL] = {true, sqlite_put_channel},
+    [STORE_PUT_WEBHOOK] = {true, sqlite_put_webhook},
+    [STORE_PUT_KEY] = {true, sqlite_put_key},
+    [STORE_DROP_KEY] = {true, sqlite_drop_key},
+    [STORE_EVENTS] = {false, sqlite_events},
+    [STORE_EVENT] = {false, sqlite_event},
+    [STORE_CALLS] = {false, sqlite_calls},
+    [STORE_CALL] = {false, sqlite_call},
+    [STORE_COUNTS] = {false, sqlite_counts},
+};
+
+static void
+fail_op(struct store_op *op, int result)
+{
+    op->result = result;
+    op->why = result == E_FULL ? "the disk is full" : "the store is broken";
+}
+
+/* A new webhook is this node's before anybody hears that it exists. */
+static void
+grant_lease(struct sqlite_store *s, struct store_op *op)
+{
+    const struct store_put_webhook *put =
+        container_of(op, struct store_put_webhook, op);
+    struct sqlite_webhook *w = map_get(&s->webhooks, put->webhook->number, 0);
+    if (!w || w->leased || w->deleted)
+        return;
+    w->leased = true;
+    if (s->listener.lease)
+        s->listener.lease(s->listener.ctx, w->number, 1);
+}
+
+static void
+finish_op(struct sqlite_store *s, struct store_op *op)
+{
+    if (!kinds[op->kind].write) {
+        if (!s->broken && kinds[op->kind].perform(s, op) < 0)
+            break_down(s); /* a read needs no space: whatever this is, it is worse */
+        if (s->broken)
+            fail_op(op, E_IO);
+    } else if (op->kind == STORE_PUT_WEBHOOK && op->result == 0) {
+        grant_lease(s, op);
+    }
+    if (op->kind == STORE_SETTLE)
+        s->pending_results -= results_of(op);
+    else
+        s->pending_others--;
+    atomic_fetch_sub_explicit(&s->depth, 1, memory_order_relaxed);
+    op->done(op);
+}
+
+/* Performs the writes among the first pending operations in one transaction; *end is
+ * the first operation that is not of this group. Due calls are read after everything
+ * before them is done and before anything behind them happens: whoever learns of a call
+ * by its append, or by reading what is due, learns of it once. So they end a group. */
+static int
+write_group(struct sqlite_store *s, struct store_op **end)
+{
+    struct store_op *op = s->pending;
+    int rc = 0;
+    size_t n = 0;
+    for (; op && op->kind != STORE_DUE && n < GROUP_OPS && rc == 0;
+         op = op->next, n++) {
+        if (s->group.open &&
+            (s->group.rows >= GROUP_ROWS || s->group.bytes >= GROUP_BYTES))
+            break;
+        if (!kinds[op->kind].write)
+            continue;
+        if (s->broken)
+            rc = E_IO;
+        else
+            rc = kinds[op->kind].perform(s, op);
+    }
+    *end = op;
+    if (rc == 0 && s->group.open && s->unswept)
+        rc = sqlite_sweep(s, SWEEP_BUSY);
+    if (rc == 0 && s->group.open)
+        rc = group_commit(s);
+    if (rc < 0)
+        rc = group_roll_back(s, rc);
+    return rc;
+}
+
+static void
+perform_group(struct sqlite_store *s)
+{
+    struct store_op *end;
+    int rc = write_group(s, &end);
+    if (rc < 0 && rc != E_FULL)
+        break_down(s);
+
+    while (s->pending != end || (end && end->kind == STORE_DUE)) {
+        struct store_op *op = s->pending;
+        s->pending = op->next;
+        if (op == end)
+            end = op->next;
+        if (rc < 0 && kinds[op->kind].write) {
+            sqlite_put_undone(s, op);
+            fail_op(op, rc);
+        }
+        finish_op(s, op);
+    }
+}
+
+/* ---- between groups ---- */
+
+static void
+checkpoint(struct sqlite_store *s, int pages)
+{
+    if (s->broken || s->wal_pages < pages)
+        return;
+    int rc =
+        sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    s->wal_pages = 0; /* of what is not copied yet; the hook counts on if it was not */
+    /* Full: the log just goes on growing until there is room again. */
+    if (rc != SQLITE_OK && sqlite_failed(s, rc) == E_IO)
+        break_down(s);
+}
+
+/* False when there was nothing to do. */
+static bool
+idle_step(struct sqlite_store *s)
+{
+    if (s->broken)
+        return false;
+    checkpoint(s, CHECKPOINT_IDLE_PAGES);
+    if (!s->unswept || s->broken)
+        return false;
+    int rc = sqlite_sweep(s, SWEEP_IDLE);
+    if (rc == 0 && s->group.open)
+        rc = group_commit(s);
+    if (rc < 0)
+        rc = group_roll_back(s, rc);
+    if (rc < 0 && rc != E_FULL)
+        break_down(s);
+    return rc == 0;
+}
+
+static void
+work(struct sqlite_store *s)
+{
+    const struct timespec linger = {0, LINGER_NS};
+    while (take(s)) {
+        if (!s->pending) {
+            if (!idle_step(s))
+                wait_for_work(s, ASLEEP, NULL);
+            continue;
+        }
+        if (s->pending_others == 0 && s->pending_results < LINGER_RESULTS &&
+            !s->broken) {
+            wait_for_work(s, LINGERING, &linger);
+            (void)take(s);
+        }
+        perform_group(s);
+        checkpoint(s, CHECKPOINT_PAGES);
+    }
+}
+
+static void *
+thread_main(void *arg)
+{
+    work(arg);
+    return NULL;
+}
+
+int
+sqlite_start(struct store *store, const struct store_listener *listener,
+             struct err *err)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    size_t at = 0;
+    assert(!s->started);
+    s->listener = *listener;
+    for (struct sqlite_webhook *w; (w = map_next(&s->webhooks, &at)) != NULL;) {
+        if (w->deleted)
+            continue;
+        w->leased = true;
+        if (listener->lease)
+            listener->lease(listener->ctx, w->number, 1);
+    }
+
+    /* Signals are the main thread's. */
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int rc = pthread_create(&s->thread, NULL, thread_main, s);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (rc != 0)
+        return err_set(err, E_NO_MEMORY, "store thread: %s", strerror(rc));
+    s->started = true;
+    s->running = true;
+    return 0;
+}
+
+void
+sqlite_stop(struct store *store)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    pthread_mutex_lock(&s->queue.mutex);
+    s->queue.closing = true;
+    s->queue.wait = AWAKE;
+    pthread_mutex_unlock(&s->queue.mutex);
+    queue_wake(&s->queue);
+    if (s->running)
+        pthread_join(s->thread, NULL);
+    else
+        work(s); /* never started: what was submitted is done here */
+    s->running = false;
+}

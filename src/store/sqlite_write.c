@@ -1,0 +1,426 @@
+#include "store/sqlite_private.h"
+
+#include <assert.h>
+
+#define IDEMPOTENCY_PURGE_ROWS 100
+#define STEADY_EVERY_MS        1000
+
+/* Every operation looks first and writes then: what it refuses leaves no trace in the
+ * group's transaction. */
+int
+sqlite_refuse(struct store_op *op, int result, const char *why)
+{
+    op->result = result;
+    op->why = why;
+    return 0;
+}
+
+void
+sqlite_count(struct sqlite_store *s, struct sqlite_webhook *webhook,
+             enum call_state state, int by)
+{
+    assert(s->group.open && state < CALL_STORED_STATES);
+    webhook->calls[state] += by;
+    webhook->delta[state] += by;
+    if (!webhook->touched) {
+        webhook->touched = true;
+        webhook->next_touched = s->group.touched;
+        s->group.touched = webhook;
+    }
+}
+
+/* ---- append ---- */
+
+static struct sqlite_webhook *
+live_webhook(const struct sqlite_store *s, uint64_t number)
+{
+    struct sqlite_webhook *w = map_get(&s->webhooks, number, 0);
+    return w && !w->deleted ? w : NULL;
+}
+
+static bool
+calls_are_right(const struct sqlite_store *s, const struct store_append *append)
+{
+    for (size_t i = 0; i < append->n_calls; i++) {
+        const struct store_new_call *call = &append->calls[i];
+        assert(call->event < append->n_events);
+        assert(i == 0 || call[-1].event <= call->event);
+        const struct sqlite_webhook *w = live_webhook(s, call->webhook);
+        if (!w || w->channel->number != append->channel)
+            return false;
+    }
+    return true;
+}
+
+/* 1 = known and answered, 0 = new; an old one that has expired is in *expired. */
+static int
+idempotency_find(struct sqlite_store *s, struct store_append *append, uint64_t *expired)
+{
+    const enum sqlite_stmt get = STMT_IDEMPOTENCY_GET;
+    sqlite_key(s, get, 1, append->channel);
+    sqlite_text(s, get, 2, append->idempotency_key);
+    int rc = sqlite_next(s, get);
+    if (rc <= 0)
+        return rc;
+
+    struct slice hash = sqlite_col_bytes(s, get, 1);
+    bool same =
+        slice_eq(hash, (struct slice){(const char *)append->body_hash, SHA256_BYTES});
+    if (sqlite_col(s, get, 3) + STORE_IDEMPOTENCY_MS <= clock_steady_ms(s->clock)) {
+        *expired = sqlite_col_key(s, get, 0);
+        rc = 0;
+    } else if (same) {
+        append->first_key = sqlite_col_key(s, get, 2);
+        append->repeated = true;
+    } else {
+        sqlite_refuse(&append->op, E_CONFLICT,
+                      "this idempotency key was used with another body");
+    }
+    sqlite_reset(s, get);
+    return rc;
+}
+
+static int
+idempotency_add(struct sqlite_store *s, const struct store_append *append,
+                uint64_t expired)
+{
+    const enum sqlite_stmt add = STMT_IDEMPOTENCY_ADD;
+    msec_t now = clock_steady_ms(s->clock);
+    int rc = 0;
+    if (expired) {
+        sqlite_key(s, STMT_IDEMPOTENCY_DROP, 1, expired);
+        rc = sqlite_run(s, STMT_IDEMPOTENCY_DROP);
+    }
+    sqlite_key(s, add, 1, append->channel);
+    sqlite_text(s, add, 2, append->idempotency_key);
+    sqlite_blob(s, add, 3,
+                (struct slice){(const char *)append->body_hash, SHA256_BYTES});
+    sqlite_key(s, add, 4, append->first_key);
+    sqlite_int(s, add, 5, now);
+    if (rc == 0)
+        rc = sqlite_run(s, add);
+    if (rc == 0 && s->idempotency_oldest_ms == MSEC_NEVER)
+        s->idempotency_oldest_ms = now;
+    return rc;
+}
+
+static int
+event_add(struct sqlite_store *s, const struct store_append *append, uint64_t key,
+          const struct store_event *event)
+{
+    const enum sqlite_stmt add = STMT_EVENT_ADD;
+    sqlite_key(s, add, 1, key);
+    sqlite_key(s, add, 2, append->channel);
+    sqlite_int(s, add, 3, event->type);
+    sqlite_text(s, add, 4, event->subscription);
+    sqlite_blob(s, add, 5, event->body);
+    s->group.bytes += event->body.n;
+    s->group.rows++;
+    return sqlite_run(s, add);
+}
+
+static int
+call_add(struct sqlite_store *s, struct sqlite_webhook *webhook, uint64_t key)
+{
+    const enum sqlite_stmt add = STMT_CALL_ADD;
+    sqlite_key(s, add, 1, key);
+    sqlite_key(s, add, 2, webhook->number);
+    sqlite_key(s, add, 3, webhook->channel->number);
+    sqlite_int(s, add, 4, event_key_ms(key));
+    s->group.rows++;
+    sqlite_count(s, webhook, CALL_WAITING, 1);
+    return sqlite_run(s, add);
+}
+
+static int
+append_write(struct sqlite_store *s, struct store_append *append)
+{
+    uint64_t first = event_key_at(clock_steady_ms(s->clock));
+    if (first <= s->last_key)
+        first = s->last_key + 1;
+    s->last_key = first + append->n_events - 1;
+
+    size_t c = 0;
+    struct sqlite_webhook *webhook = NULL;
+    for (size_t i = 0; i < append->n_events; i++) {
+        int rc = event_add(s, append, first + i, &append->events[i]);
+        for (; rc == 0 && c < append->n_calls && append->calls[c].event == i; c++) {
+            if (!webhook || webhook->number != append->calls[c].webhook)
+                webhook = map_get(&s->webhooks, append->calls[c].webhook, 0);
+            rc = call_add(s, webhook, first + i);
+        }
+        if (rc < 0)
+            return rc;
+    }
+    append->first_key = first;
+    append->repeated = false;
+    return 0;
+}
+
+int
+sqlite_append(struct sqlite_store *s, struct store_op *op)
+{
+    struct store_append *append = container_of(op, struct store_append, op);
+    uint64_t expired = 0;
+    int rc;
+
+    assert(append->n_events > 0);
+    op->result = 0;
+    if (!sqlite_live_channel(s, append->channel))
+        return sqlite_refuse(op, E_NOT_FOUND, "no such channel");
+    if (append->idempotency_key.n) {
+        rc = idempotency_find(s, append, &expired);
+        if (rc != 0)
+            return rc < 0 ? rc : 0;
+    }
+    if (append->config != s->config)
+        return sqlite_refuse(op, E_STALE, "the configuration has changed");
+    if (!calls_are_right(s, append))
+        return sqlite_refuse(op, E_NOT_FOUND, "no such webhook in this channel");
+
+    rc = sqlite_group_begin(s);
+    if (rc == 0)
+        rc = append_write(s, append);
+    if (rc == 0 && append->idempotency_key.n)
+        rc = idempotency_add(s, append, expired);
+    return rc;
+}
+
+/* ---- settle ---- */
+
+static int
+attempt_add(struct sqlite_store *s, const struct store_result *result, uint32_t n)
+{
+    const enum sqlite_stmt add = STMT_ATTEMPT_ADD;
+    const struct attempt_record *attempt = &result->attempt;
+    struct slice response = attempt->response;
+    if (response.n > RESPONSE_KEPT_BYTES)
+        response.n = RESPONSE_KEPT_BYTES;
+    sqlite_key(s, add, 1, result->event);
+    sqlite_key(s, add, 2, result->webhook);
+    sqlite_int(s, add, 3, n);
+    sqlite_int(s, add, 4, attempt->at_ms);
+    sqlite_int(s, add, 5, attempt->duration_us);
+    sqlite_int(s, add, 6, attempt->verdict);
+    sqlite_int(s, add, 7, attempt->status);
+    sqlite_text(s, add, 8, attempt->reason);
+    sqlite_blob(s, add, 9, response);
+    s->group.rows += 2;
+    s->group.bytes += response.n;
+    return sqlite_run(s, add);
+}
+
+/* The usual case in one statement: the call waits, and the attempt is the next one.
+ * 1 = it was so. */
+static int
+call_settle(struct sqlite_store *s, struct sqlite_webhook *webhook,
+            const struct store_result *result, uint32_t n)
+{
+    const enum sqlite_stmt settle = STMT_CALL_SETTLE;
+    enum call_state state = call_move(CALL_IN_FLIGHT, result->state);
+    sqlite_key(s, settle, 1, result->event);
+    sqlite_key(s, settle, 2, result->webhook);
+    sqlite_int(s, settle, 3, state);
+    sqlite_int(s, settle, 4, state == CALL_WAITING ? result->due_ms : 0);
+    sqlite_int(s, settle, 5, result->tries);
+    sqlite_int(s, settle, 6, n);
+    int rc = sqlite_run(s, settle);
+    if (rc < 0)
+        return rc;
+    if (sqlite3_changes(s->db) == 0)
+        return 0;
+    if (state != CALL_WAITING) {
+        sqlite_count(s, webhook, CALL_WAITING, -1);
+        sqlite_count(s, webhook, state, 1);
+    }
+    return 1;
+}
+
+/* The call has moved on meanwhile, its webhook was deleted, or the attempt's number is
+ * taken: then it gets the next one. */
+static int
+settle_late(struct sqlite_store *s, struct sqlite_webhook *webhook,
+            struct store_result *result)
+{
+    const enum sqlite_stmt get = STMT_CALL_GET;
+    sqlite_key(s, get, 1, result->event);
+    sqlite_key(s, get, 2, result->webhook);
+    int rc = sqlite_next(s, get);
+    if (rc == 0)
+        result->lost = true; /* there is no such call */
+    if (rc <= 0)
+        return rc;
+    bool moves = sqlite_col(s, get, 0) == CALL_WAITING && !webhook->deleted;
+    uint32_t n = (uint32_t)sqlite_col(s, get, 3) + 1;
+    sqlite_reset(s, get);
+
+    if (n < result->attempt.n)
+        n = result->attempt.n;
+    if (moves) {
+        rc = call_settle(s, webhook, result, n);
+        assert(rc != 0);
+    } else {
+        sqlite_key(s, STMT_CALL_ATTEMPTS, 1, result->event);
+        sqlite_key(s, STMT_CALL_ATTEMPTS, 2, result->webhook);
+        sqlite_int(s, STMT_CALL_ATTEMPTS, 3, n);
+        rc = sqlite_run(s, STMT_CALL_ATTEMPTS);
+    }
+    return rc < 0 ? rc : attempt_add(s, result, n);
+}
+
+static int
+settle_one(struct sqlite_store *s, struct store_result *result)
+{
+    struct sqlite_webhook *webhook = map_get(&s->webhooks, result->webhook, 0);
+    result->lost = !webhook || result->lease != 1;
+    if (result->lost)
+        return 0;
+    int rc = sqlite_group_begin(s);
+    if (rc == 0 && !webhook->deleted)
+        rc = call_settle(s, webhook, result, result->attempt.n);
+    if (rc < 0)
+        return rc;
+    return rc == 1 ? attempt_add(s, result, result->attempt.n)
+                   : settle_late(s, webhook, result);
+}
+
+int
+sqlite_settle(struct sqlite_store *s, struct store_op *op)
+{
+    struct store_settle *settle = container_of(op, struct store_settle, op);
+    int rc = 0;
+    op->result = 0;
+    for (size_t i = 0; i < settle->n && rc == 0; i++)
+        rc = settle_one(s, &settle->results[i]);
+    return rc;
+}
+
+/* ---- retry by hand ---- */
+
+static int
+retry_write(struct sqlite_store *s, const struct store_retry *retry,
+            struct sqlite_webhook *webhook, enum call_state from, int64_t tries)
+{
+    const enum sqlite_stmt set = STMT_CALL_RETRY;
+    int rc = sqlite_group_begin(s);
+    if (rc < 0)
+        return rc;
+    if (from != CALL_WAITING) {
+        enum call_state to = call_move(from, CALL_WAITING);
+        sqlite_count(s, webhook, from, -1);
+        sqlite_count(s, webhook, to, 1);
+        tries = 0;
+    }
+    sqlite_key(s, set, 1, retry->event);
+    sqlite_key(s, set, 2, retry->webhook);
+    sqlite_int(s, set, 3, CALL_WAITING);
+    sqlite_int(s, set, 4, retry->due_ms);
+    sqlite_int(s, set, 5, tries);
+    s->group.rows++;
+    return sqlite_run(s, set);
+}
+
+int
+sqlite_retry(struct sqlite_store *s, struct store_op *op)
+{
+    const struct store_retry *retry = container_of(op, struct store_retry, op);
+    struct sqlite_webhook *webhook = map_get(&s->webhooks, retry->webhook, 0);
+    const enum sqlite_stmt get = STMT_CALL_GET;
+
+    op->result = 0;
+    if (!webhook || !sqlite_live_channel(s, retry->channel) ||
+        webhook->channel->number != retry->channel)
+        return sqlite_refuse(op, E_NOT_FOUND, "no such call");
+    sqlite_key(s, get, 1, retry->event);
+    sqlite_key(s, get, 2, retry->webhook);
+    int rc = sqlite_next(s, get);
+    if (rc == 0)
+        return sqlite_refuse(op, E_NOT_FOUND, "no such call");
+    if (rc < 0)
+        return rc;
+    enum call_state from = (enum call_state)sqlite_col(s, get, 0);
+    int64_t tries = sqlite_col(s, get, 2);
+    sqlite_reset(s, get);
+
+    if (from == CALL_CANCELLED || webhook->deleted)
+        return sqlite_refuse(op, E_CONFLICT,
+                             "the call was cancelled, or its webhook deleted");
+    return retry_write(s, retry, webhook, from, tries);
+}
+
+/* ---- what rides along ---- */
+
+int
+sqlite_sweep(struct sqlite_store *s, int limit)
+{
+    struct sqlite_webhook *webhook = s->unswept;
+    enum call_state to = call_move(CALL_WAITING, CALL_CANCELLED);
+    int rc = sqlite_group_begin(s);
+    if (rc < 0)
+        return rc;
+    sqlite_key(s, STMT_SWEEP, 1, webhook->number);
+    sqlite_int(s, STMT_SWEEP, 2, to);
+    sqlite_int(s, STMT_SWEEP, 3, limit);
+    rc = sqlite_run(s, STMT_SWEEP);
+    if (rc < 0)
+        return rc;
+    int moved = sqlite3_changes(s->db);
+    sqlite_count(s, webhook, CALL_WAITING, -moved);
+    sqlite_count(s, webhook, to, moved);
+    if (moved < limit)
+        s->unswept = webhook->next_unswept;
+    return 0;
+}
+
+static int
+purge_idempotency(struct sqlite_store *s, msec_t now)
+{
+    const enum sqlite_stmt purge = STMT_IDEMPOTENCY_PURGE;
+    const enum sqlite_stmt oldest = STMT_IDEMPOTENCY_OLDEST;
+    if (s->idempotency_oldest_ms == MSEC_NEVER ||
+        s->idempotency_oldest_ms + STORE_IDEMPOTENCY_MS > now)
+        return 0;
+    sqlite_int(s, purge, 1, now - STORE_IDEMPOTENCY_MS);
+    sqlite_int(s, purge, 2, IDEMPOTENCY_PURGE_ROWS);
+    int rc = sqlite_run(s, purge);
+    if (rc < 0)
+        return rc;
+    rc = sqlite_next(s, oldest);
+    if (rc < 0)
+        return rc;
+    s->idempotency_oldest_ms = rc ? sqlite_col(s, oldest, 0) : MSEC_NEVER;
+    sqlite_reset(s, oldest);
+    return 0;
+}
+
+static int
+write_tally(struct sqlite_store *s)
+{
+    const enum sqlite_stmt put = STMT_TALLY_PUT;
+    for (struct sqlite_webhook *w = s->group.touched; w; w = w->next_touched) {
+        sqlite_key(s, put, 1, w->number);
+        for (int state = 0; state < CALL_STORED_STATES; state++) {
+            assert(w->calls[state] >= 0);
+            sqlite_int(s, put, 2 + state, w->calls[state]);
+        }
+        int rc = sqlite_run(s, put);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+int
+sqlite_group_finish(struct sqlite_store *s)
+{
+    msec_t now = clock_steady_ms(s->clock);
+    int rc = purge_idempotency(s, now);
+    if (rc == 0)
+        rc = write_tally(s);
+    if (rc < 0 || now < s->steady_ms + STEADY_EVERY_MS)
+        return rc;
+    s->steady_ms = now;
+    sqlite_text(s, STMT_META_PUT, 1, SLICE("steady_ms"));
+    sqlite_int(s, STMT_META_PUT, 2, now);
+    return sqlite_run(s, STMT_META_PUT);
+}

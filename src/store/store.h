@@ -1,0 +1,356 @@
+/*
+ * The contract of the only durable thing. A backend keeps channels, webhooks, keys,
+ * events, calls and attempts; nothing above this header knows which backend it is.
+ *
+ * Everything is asynchronous: fill an operation, submit it, get its `done`. The
+ * operation's memory (and all it points at) is the caller's and must stay until `done`,
+ * which runs exactly once, on the store's thread, after the commit that covers the
+ * operation (reads: after the read). `done` may submit again; it must not block.
+ *
+ * Order: operations submitted by one thread take effect in that order, and a read sees
+ * all writes submitted before it. Operations are grouped: one commit, one fsync, then
+ * all `done`s of the group in order.
+ *
+ * result: 0, or
+ *   E_FULL       the disk is full; nothing of this operation happened; try again later
+ *   E_STALE      `config` is not the current configuration version; compute again and
+ * resubmit E_NOT_FOUND, E_CONFLICT   as each operation says E_IO         the store is
+ * broken: this and every later operation fails; what was acknowledged before is safe.
+ * The program must end; the next start recovers. E_CLOSED     submitted after
+ * store_stop
+ *
+ * Several nodes: a backend that is shared gives each webhook to one node at a time, by
+ * lease. The holder alone reads what is due and sends. A result that comes in under a
+ * lease that has passed on is refused (`lost`). A backend for one process grants every
+ * webhook, with lease 1, for ever.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/err.h"
+#include "base/types.h"
+#include "core/key.h"
+#include "core/record.h"
+#include "core/webhook.h"
+
+enum store_kind {
+    STORE_APPEND,
+    STORE_SETTLE,
+    STORE_DUE,
+    STORE_RETRY,
+    STORE_PUT_CHANNEL,
+    STORE_PUT_WEBHOOK,
+    STORE_PUT_KEY,
+    STORE_DROP_KEY,
+    STORE_EVENTS,
+    STORE_EVENT,
+    STORE_CALLS,
+    STORE_CALL,
+    STORE_COUNTS,
+    STORE_KINDS
+};
+
+/* First member of every operation. */
+struct store_op {
+    enum store_kind kind;
+    int result;
+    const char *why; /* a constant sentence when result is not 0; may be NULL */
+    void (*done)(struct store_op *op);
+    struct store_op
+        *next; /* the store's between submit and done; the caller's otherwise */
+};
+
+/* ---- writes ---- */
+
+struct store_event {
+    enum event_type type;
+    struct slice subscription;
+    struct slice body;
+};
+
+struct store_new_call {
+    uint32_t event; /* index in `events` */
+    uint64_t webhook;
+};
+
+/* Events and all their calls, all or nothing. The events get consecutive keys
+ * first_key, first_key+1, …; their time is the key's. Calls are waiting, due at the
+ * event's time. With an idempotency key (unique per channel for 24 h): the same key and
+ * hash again changes nothing and returns the first one's first_key with repeated =
+ * true; another hash is E_CONFLICT. */
+struct store_append {
+    struct store_op op;
+    uint64_t channel;
+    uint64_t config; /* the version that `calls` was computed from */
+    const struct store_event *events;
+    size_t n_events;
+    const struct store_new_call *calls; /* by ascending event */
+    size_t n_calls;
+    struct slice idempotency_key; /* n 0 = none */
+    uint8_t body_hash[SHA256_BYTES];
+    /* out */
+    uint64_t first_key;
+    bool repeated;
+};
+
+#define STORE_IDEMPOTENCY_MS ((msec_t)24 * 3600 * 1000)
+
+/* The outcome of an attempt. The attempt is recorded in any case; the call moves only
+ * if it is (stored as) waiting. */
+struct store_result {
+    uint64_t event;
+    uint64_t webhook;
+    uint64_t lease;
+    struct attempt_record attempt;
+    enum call_state state; /* CALL_WAITING, CALL_SUCCEEDED or CALL_FAILED */
+    uint32_t tries; /* attempts of this round, this one included; a retry by hand starts
+                       a new round */
+    msec_t due_ms;  /* steady; when CALL_WAITING */
+    /* out */
+    bool lost; /* the lease has passed on: nothing was recorded */
+};
+
+struct store_settle {
+    struct store_op op;
+    struct store_result *results;
+    size_t n;
+};
+
+/* By hand: waiting now, whatever it was (waiting: due now, the round goes on; succeeded
+ * or failed: a new round). E_NOT_FOUND: no such call in this channel. E_CONFLICT:
+ * cancelled. */
+struct store_retry {
+    struct store_op op;
+    uint64_t channel;
+    uint64_t event;
+    uint64_t webhook;
+    msec_t due_ms;
+};
+
+/* Configuration. Each is computed from version `config` (else E_STALE) and makes a new
+ * one, `config_after`. Number 0 creates: the store sets `number` (and a webhook's id)
+ * in the given object before `done`. The object is the caller's and is not touched by
+ * others until done. */
+struct store_put_channel {
+    struct store_op op;
+    uint64_t config;
+    struct channel *channel; /* deleted = true: its webhooks are deleted and its keys
+                                dropped in the same commit */
+    /* out */
+    uint64_t config_after;
+};
+
+struct store_put_webhook {
+    struct store_op op;
+    uint64_t config;
+    struct webhook *webhook; /* deleted = true: what waits for it is cancelled */
+    /* out */
+    uint64_t config_after;
+};
+
+struct store_put_key {
+    struct store_op op;
+    uint64_t config;
+    struct key *key; /* created only; keys do not change */
+    uint64_t config_after;
+};
+
+struct store_drop_key {
+    struct store_op op;
+    uint64_t config;
+    uint64_t number; /* E_NOT_FOUND if there is none */
+    uint64_t config_after;
+};
+
+/* ---- what is due ---- */
+
+/* A place in a webhook's waiting calls, which are ordered by due time, then event. */
+struct due_at {
+    msec_t due_ms; /* MSEC_NEVER = behind the last one */
+    uint64_t event;
+};
+
+#define DUE_AT_START ((struct due_at){INT64_MIN, 0})
+#define DUE_AT_END   ((struct due_at){MSEC_NEVER, UINT64_MAX})
+
+static inline bool
+due_before(struct due_at a, struct due_at b)
+{
+    return a.due_ms < b.due_ms || (a.due_ms == b.due_ms && a.event < b.event);
+}
+
+struct store_due_call {
+    uint64_t event;
+    msec_t due_ms;
+    uint32_t attempts; /* made so far, over all rounds */
+    uint32_t tries;    /* made in this round */
+    enum event_type type;
+    struct slice body; /* valid during `each` */
+};
+
+/* Reads waiting calls of a webhook from a place on, with due_ms <= until_ms, until
+ * `each` says enough. */
+struct store_due {
+    struct store_op op;
+    uint64_t webhook;
+    struct due_at from;
+    msec_t until_ms;
+    /* On the store's thread, in order; false = this one was not taken, stop here. */
+    bool (*each)(struct store_due *due, const struct store_due_call *call);
+    size_t max_calls;
+    /* out: the first waiting call that was not handed over, due or not; DUE_AT_END if
+     * there is none */
+    struct due_at next;
+};
+
+/* ---- reads for people: bounded; newest first ---- */
+
+/* Lists examine at most this many rows a read; a page may therefore be short, or empty,
+ * and still have a next. */
+#define STORE_SCAN_MAX 10000
+
+struct store_events {
+    struct store_op op;
+    uint64_t channel;
+    uint32_t types;            /* bit set; EVENT_ALL_TYPES for all */
+    struct slice subscription; /* n 0 = any */
+    uint64_t since_key;        /* keys >= */
+    uint64_t before_key; /* keys <  (cursor or `until`); UINT64_MAX = from the newest */
+    size_t limit;
+    void (*each)(struct store_events *list, const struct event_record *event);
+    /* out: pass as before_key for the next page; 0 = that was all */
+    uint64_t next_key;
+};
+
+/* One event and its calls. E_NOT_FOUND if the channel has no such event. */
+struct store_event_read {
+    struct store_op op;
+    uint64_t channel;
+    uint64_t key;
+    void (*event)(struct store_event_read *read, const struct event_record *event);
+    void (*call)(struct store_event_read *read, const struct call_record *call);
+};
+
+/* A place in the list of calls: by event descending, then webhook descending. */
+struct call_at {
+    uint64_t event;
+    uint64_t webhook;
+};
+
+struct store_calls {
+    struct store_op op;
+    uint64_t channel;
+    uint32_t states;  /* bit per shown call_state; CALL_IN_FLIGHT never matches */
+    uint64_t webhook; /* 0 = any */
+    uint32_t types;
+    struct slice subscription;
+    uint64_t since_key;
+    struct call_at before; /* {UINT64_MAX, UINT64_MAX} = from the newest */
+    size_t limit;
+    void (*each)(struct store_calls *list, const struct call_record *call);
+    /* out: {0, 0} = that was all */
+    struct call_at next;
+};
+
+/* One call and its attempts, oldest first (with responses). E_NOT_FOUND if the channel
+ * has no such call. */
+struct store_call_read {
+    struct store_op op;
+    uint64_t channel;
+    uint64_t event;
+    uint64_t webhook;
+    void (*call)(struct store_call_read *read, const struct call_record *call);
+    void (*attempt)(struct store_call_read *read, const struct attempt_record *attempt);
+};
+
+/* Calls by shown state, over all channels; cheap at any size. */
+struct store_counts {
+    struct store_op op;
+    uint64_t calls[CALL_STATES];
+    uint64_t disk_bytes;
+};
+
+/* ---- the store itself ---- */
+
+/* What the store tells its user, on its own thread (during store_start: on the
+ * caller's). */
+struct store_listener {
+    void *ctx;
+    /* This node sends for the webhook from now on (lease > 0), or no longer does (0).
+     * After store_load's webhooks, and for each new webhook before its put is done. */
+    void (*lease)(void *ctx, uint64_t webhook, uint64_t lease);
+    /* Calls of a webhook of ours are waiting from this place on that were staged by
+     * another node. */
+    void (*due)(void *ctx, uint64_t webhook, struct due_at from);
+    /* The store is broken (E_IO): end the program. Once. */
+    void (*broken)(void *ctx, const char *why);
+};
+
+/* Hands out the whole configuration, deleted webhooks and channels left out. References
+ * move to the callee. */
+struct store_loader {
+    void *ctx;
+    void (*channel)(void *ctx, struct channel *channel);
+    void (*webhook)(void *ctx, struct webhook *webhook);
+    void (*key)(void *ctx, const struct key *key);
+};
+
+struct store {
+    const struct store_backend *backend;
+};
+
+struct store_backend {
+    const char *name;
+    /* Before store_start; on the caller's thread. Returns the configuration version in
+     * *config. */
+    int (*load)(struct store *store, const struct store_loader *loader,
+                uint64_t *config, struct err *err);
+    int (*start)(struct store *store, const struct store_listener *listener,
+                 struct err *err);
+    void (*submit)(struct store *store,
+                   struct store_op *op); /* any thread; never blocks */
+    size_t (*depth)(
+        struct store *store); /* operations submitted and not done; any thread */
+    void (*stop)(struct store *store);  /* completes what was submitted, then returns;
+                                           later submits are E_CLOSED */
+    void (*close)(struct store *store); /* frees; NULL is fine */
+};
+
+static inline void
+store_submit(struct store *store, struct store_op *op)
+{
+    store->backend->submit(store, op);
+}
+
+/* The latest steady time that the data directory has seen (clock_anchor's not_before);
+ * 0 if new. Each backend's open returns it, since the clock must be anchored before the
+ * store is used. */
+
+/* ---- backends ---- */
+
+struct store_sqlite_options {
+    const char *dir; /* made if missing, mode 0700; the file is pushwire.db */
+    struct clock *clock;
+    struct rng *rng;
+    size_t cache_bytes;  /* page cache; 0 = 32 MiB */
+    const char *vfs;     /* NULL = the system's; tests put a faulty one here */
+    bool unsafe_no_sync; /* for control runs of crash tests only; no option of the
+                            program sets it */
+};
+
+/* Opens or makes the database, takes its lock (E_BUSY: another process has it),
+ * migrates. */
+int store_sqlite_open(struct store **out, const struct store_sqlite_options *options,
+                      msec_t *latest_steady_ms, struct err *err) must_check;
+
+/* In memory, for simulations and as the shortest statement of the contract. Nothing
+ * runs by itself: store_memory_step performs everything submitted so far as one group
+ * and returns how many operations it did. */
+int store_memory_open(struct store **out, struct clock *clock,
+                      struct err *err) must_check;
+size_t store_memory_step(struct store *store);
+/* The n-th group from now (1 = the next) fails with this result; 0 = none. */
+void store_memory_fail(struct store *store, unsigned nth, int result);
+/* A crash: everything submitted and not yet stepped is forgotten without a done. */
+void store_memory_crash(struct store *store);

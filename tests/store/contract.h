@@ -1,0 +1,19 @@
+/* The contract suite's parts: each a list of tests that any backend passes. */
+#pragma once
+
+#include "world.h"
+
+#define TEST(name)                                                                     \
+    cmocka_unit_test_setup_teardown(name, contract_setup, contract_teardown)
+
+struct contract_part {
+    const struct CMUnitTest *tests;
+    size_t n;
+};
+
+extern const struct contract_part contract_config, contract_calls, contract_order,
+    contract_lists;
+
+/* *state is a fresh, open world of the backend whose turn it is. */
+int contract_setup(void **state);
+int contract_teardown(void **state);

@@ -1,0 +1,71 @@
+#include "sqlite_world.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+
+int
+contract_setup(void **state)
+{
+    struct world *world = world_new(&world_sqlite);
+    world_open(world);
+    *state = world;
+    return 0;
+}
+
+int
+contract_teardown(void **state)
+{
+    world_free(*state);
+    return 0;
+}
+
+int
+try_open(struct world *world, struct err *err)
+{
+    msec_t latest;
+    *err = (struct err){0};
+    int rc = world->backend->open(world, &latest, err);
+    if (rc == 0) {
+        world->store->backend->close(world->store);
+        world->store = NULL;
+    }
+    return rc;
+}
+
+void
+check_rows(struct world *world)
+{
+    char path[400];
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    world_leave(world);
+    snprintf(path, sizeof(path), "%s/pushwire.db", world->dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(
+            db,
+            "SELECT webhook FROM tally t WHERE"
+            " waiting <> (SELECT count(*) FROM call c WHERE c.webhook = t.webhook AND"
+            "   state = 0) OR"
+            " succeeded <> (SELECT count(*) FROM call c WHERE c.webhook = t.webhook AND"
+            "   state = 1) OR"
+            " failed <> (SELECT count(*) FROM call c WHERE c.webhook = t.webhook AND"
+            "   state = 2) OR"
+            " cancelled <> (SELECT count(*) FROM call c WHERE c.webhook = t.webhook AND"
+            "   state = 3)"
+            " UNION ALL SELECT event FROM call c WHERE attempts <> (SELECT"
+            "   coalesce(max(n), 0) FROM attempt a WHERE a.event = c.event AND"
+            "   a.webhook = c.webhook)"
+            " UNION ALL SELECT webhook FROM call WHERE webhook NOT IN (SELECT webhook"
+            "   FROM tally)",
+            -1, &stmt, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
+    sqlite3_finalize(stmt);
+    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &stmt, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    assert_string_equal(sqlite3_column_text(stmt, 0), "ok");
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+}
