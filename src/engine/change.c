@@ -1,0 +1,221 @@
+/* Changes of configuration: computed from one version, committed, then shown to
+ * everybody. */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/engine_private.h"
+
+struct work {
+    struct engine *engine;
+    struct engine_change *change;
+    union {
+        struct store_op op;
+        struct store_put_channel channel;
+        struct store_put_webhook webhook;
+        struct store_put_key key;
+        struct store_drop_key drop_key;
+    } store;
+};
+
+static void change_done(struct store_op *op);
+
+static void
+forget_objects(struct engine_change *change)
+{
+    channel_unref(change->channel);
+    webhook_unref(change->webhook);
+    change->channel = NULL;
+    change->webhook = NULL;
+    change->put_key = false;
+    change->drop_key = 0;
+}
+
+static void
+finish(struct work *work, int result)
+{
+    struct engine_change *change = work->change;
+    change->result = result;
+    free(work);
+    change->done(change);
+    /* `change` may be gone; its objects were dropped by whoever held them, see below */
+}
+
+static void
+fill_op(struct work *work, uint64_t version)
+{
+    struct engine_change *change = work->change;
+    if (change->channel)
+        work->store.channel = (struct store_put_channel){
+            .op = {.kind = STORE_PUT_CHANNEL},
+            .config = version,
+            .channel = change->channel,
+        };
+    else if (change->webhook)
+        work->store.webhook = (struct store_put_webhook){
+            .op = {.kind = STORE_PUT_WEBHOOK},
+            .config = version,
+            .webhook = change->webhook,
+        };
+    else if (change->put_key)
+        work->store.key = (struct store_put_key){
+            .op = {.kind = STORE_PUT_KEY},
+            .config = version,
+            .key = &change->key,
+        };
+    else
+        work->store.drop_key = (struct store_drop_key){
+            .op = {.kind = STORE_DROP_KEY},
+            .config = version,
+            .number = change->drop_key,
+        };
+    work->store.op.done = change_done;
+}
+
+static void
+submit(struct work *work)
+{
+    struct engine_change *change = work->change;
+    /* The version first: what apply sees is at least as new, so an older look cannot
+     * pass as a newer one. */
+    uint64_t version = config_version(&work->engine->config);
+    int rc = change->apply(work->engine, change);
+    if (rc != 0) {
+        forget_objects(change);
+        finish(work, rc);
+        return;
+    }
+    fill_op(work, version);
+    store_submit(work->engine->store, &work->store.op);
+}
+
+static void
+tell_webhooks_of_deleted_channel(struct engine *engine, uint64_t channel)
+{
+    struct config *config = &engine->config;
+    pthread_rwlock_rdlock(&config->lock);
+    const struct config_channel *entry = config_find_channel(config, channel);
+    for (size_t i = 0; entry && i < entry->n; i++) {
+        struct webhook *gone = webhook_copy(entry->webhooks[i]);
+        gone->deleted = true;
+        dispatch_post_webhook(engine_dispatch_of(engine, gone->number), gone);
+        webhook_unref(gone);
+    }
+    pthread_rwlock_unlock(&config->lock);
+}
+
+/* Committed: now everybody sees it. On the store's thread, in the order of the commits.
+ */
+static void
+show(struct work *work)
+{
+    struct engine *engine = work->engine;
+    struct config *config = &engine->config;
+    struct engine_change *change = work->change;
+
+    if (change->channel) {
+        if (change->channel->deleted)
+            tell_webhooks_of_deleted_channel(engine, change->channel->number);
+        config_set_channel(config, change->channel, work->store.channel.config_after);
+    } else if (change->webhook) {
+        config_set_webhook(config, change->webhook, work->store.webhook.config_after);
+        dispatch_post_webhook(engine_dispatch_of(engine, change->webhook->number),
+                              change->webhook);
+    } else if (change->put_key) {
+        config_set_key(config, &change->key, work->store.key.config_after);
+    } else {
+        config_drop_key(config, change->drop_key, work->store.drop_key.config_after);
+    }
+}
+
+/* On the store's thread. */
+static void
+change_done(struct store_op *op)
+{
+    struct work *work = container_of(op, struct work, store.op);
+    struct engine_change *change = work->change;
+    int result = op->result;
+
+    if (result == E_STALE) {
+        forget_objects(change);
+        submit(work);
+        return;
+    }
+    if (result == 0)
+        show(work);
+    else
+        err_set(&change->err, result, "%s", op->why ? op->why : "the store refused it");
+
+    /* The objects are borrowed by done; `change` itself may be freed there. */
+    struct channel *channel = change->channel;
+    struct webhook *webhook = change->webhook;
+    finish(work, result);
+    channel_unref(channel);
+    webhook_unref(webhook);
+}
+
+void
+engine_change(struct engine *engine, struct engine_change *change)
+{
+    change->channel = NULL;
+    change->webhook = NULL;
+    change->put_key = false;
+    change->drop_key = 0;
+    struct work *work = xcalloc(1, sizeof(*work));
+    work->engine = engine;
+    work->change = change;
+    submit(work);
+}
+
+/* ---- 410 Gone ---- */
+
+struct gone {
+    struct engine_change change;
+    struct engine *engine;
+    uint64_t webhook;
+};
+
+static int
+gone_apply(struct engine *engine, struct engine_change *change)
+{
+    const struct gone *gone = container_of(change, struct gone, change);
+    struct webhook *now = engine_webhook_numbered(engine, gone->webhook);
+    if (!now || !now->enabled) {
+        webhook_unref(now);
+        return err_set(&change->err, E_CONFLICT, "deleted or disabled already");
+    }
+    change->webhook = webhook_copy(now);
+    webhook_unref(now);
+    change->webhook->enabled = false;
+    free(change->webhook->disabled_reason);
+    change->webhook->disabled_reason = xstrdup("the receiver answered 410 Gone");
+    change->webhook->updated_ms = clock_wall_us(engine->clock) / 1000;
+    return 0;
+}
+
+static void
+gone_done(struct engine_change *change)
+{
+    struct gone *gone = container_of(change, struct gone, change);
+    if (change->result == 0) {
+        log_line(LOG_WARN, "webhook.disabled", LOG_S("webhook", change->webhook->id),
+                 LOG_S("reason", change->webhook->disabled_reason));
+    } else { /* tell its lane what is so, or it stays shut */
+        struct webhook *now = engine_webhook_numbered(gone->engine, gone->webhook);
+        if (now)
+            dispatch_post_webhook(engine_dispatch_of(gone->engine, gone->webhook), now);
+        webhook_unref(now);
+    }
+    free(gone);
+}
+
+void
+engine_disable_gone(void *ctx, uint64_t webhook)
+{
+    struct gone *gone = xcalloc(1, sizeof(*gone));
+    gone->engine = ctx;
+    gone->webhook = webhook;
+    gone->change.apply = gone_apply;
+    gone->change.done = gone_done;
+    engine_change(ctx, &gone->change);
+}

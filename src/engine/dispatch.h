@@ -1,0 +1,114 @@
+/*
+ * What one sender thread does, without the thread: it owns the lanes of its webhooks (a
+ * lane: what is ready for one webhook, its window, its place in the schedule), reads
+ * what is due from the store, starts attempts in fair turns, and hands their outcomes
+ * to the store in groups. A simulation turns it by hand.
+ *
+ *   mail (any thread) ──> turn: read mail, ask the store for what is due, start
+ * attempts, submit outcomes transport.run: attempts end, outcomes are noted
+ *
+ * A call is in `calls` from the moment it is ready until its outcome is committed, so
+ * that a read of what is due, which still finds it waiting, does not start it twice.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/rng.h"
+#include "base/types.h"
+#include "engine/live.h"
+#include "schedule/schedule.h"
+#include "send/transport.h"
+#include "send/window.h"
+#include "store/store.h"
+
+struct dispatch;
+
+/* A message to a dispatch from any thread. Intrusive; the handler owns it and runs on
+ * the dispatch's thread. */
+struct mail {
+    struct mail *next;
+    void (*handle)(struct dispatch *dispatch, struct mail *mail);
+    void (*drop)(
+        struct mail *mail); /* instead of handle, when the dispatch is closed */
+};
+
+struct dispatch_options {
+    struct store *store;
+    struct clock *clock;
+    struct rng *rng;
+    struct transport *transport; /* ownership moves */
+    unsigned window;
+    unsigned slots;
+    size_t max_bytes; /* of calls in memory */
+    /* 410: the webhook is to be disabled. On the dispatch's thread. */
+    void (*gone)(void *ctx, uint64_t webhook);
+    void *ctx;
+};
+
+/* Figures for anybody; written by the dispatch's thread. */
+struct dispatch_gauges {
+    atomic_uint_fast64_t ready;
+    atomic_uint_fast64_t in_flight;
+    atomic_int_fast64_t oldest_due_ms; /* MSEC_NEVER = nothing */
+};
+
+/* Outcomes on their way to the store: at most this many calls may be unrecorded after a
+ * crash, besides those in flight. */
+#define DISPATCH_UNRECORDED_MAX 512
+
+struct dispatch *dispatch_new(const struct dispatch_options *options);
+void dispatch_free(
+    struct dispatch *dispatch); /* after the store has stopped; NULL is fine */
+
+void dispatch_post(struct dispatch *dispatch, struct mail *mail); /* any thread */
+
+/* One turn; returns when the next is due if nothing happens before (steady ms,
+ * MSEC_NEVER = only when woken). */
+msec_t dispatch_turn(struct dispatch *dispatch);
+
+/* From now on no attempt is started. */
+void dispatch_stop(struct dispatch *dispatch);
+/* Gives back what is still in flight: those calls stay waiting and no attempt is
+ * recorded. */
+void dispatch_abort(struct dispatch *dispatch);
+/* Nothing in flight, no outcome unrecorded, no read under way. */
+bool dispatch_is_idle(const struct dispatch *dispatch);
+
+struct transport *dispatch_transport(struct dispatch *dispatch);
+const struct dispatch_gauges *dispatch_gauges(const struct dispatch *dispatch);
+/* May this many bytes of fresh calls come here by mail? They count until the handover
+ * arrives, or is taken back. */
+bool dispatch_admit(struct dispatch *dispatch, size_t bytes);
+void dispatch_take_back(struct dispatch *dispatch, size_t bytes);
+
+/* ---- mail ---- */
+
+/* This node sends for the webhook (lease > 0) or no longer does. */
+void dispatch_post_lease(struct dispatch *dispatch, uint64_t webhook, uint64_t lease);
+/* The webhook is new or has changed. Takes a reference. */
+void dispatch_post_webhook(struct dispatch *dispatch, struct webhook *webhook);
+/* A waiting call at this place is (only) on disk. */
+void dispatch_post_due(struct dispatch *dispatch, uint64_t webhook,
+                       struct due_at place);
+
+/* Fresh calls, just committed. */
+struct handover_call {
+    uint64_t webhook;
+    uint32_t index;           /* of its event in the request */
+    struct live_event *event; /* a reference; NULL = not kept in memory, on disk only */
+};
+
+struct handover {
+    struct mail mail;
+    size_t bytes; /* admitted */
+    uint64_t first_key;
+    size_t n;
+    struct handover_call calls[];
+};
+
+struct handover *handover_new(size_t n);
+void handover_free(struct handover *handover);
+void dispatch_post_handover(struct dispatch *dispatch, struct handover *handover);

@@ -1,0 +1,235 @@
+#include "engine/engine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/engine_private.h"
+#include "send/guard.h"
+
+/* ---- what the store hands out when it is loaded ---- */
+
+static void
+load_channel(void *ctx, struct channel *channel)
+{
+    struct engine *engine = ctx;
+    config_set_channel(&engine->config, channel, 0);
+    channel_unref(channel);
+}
+
+static void
+load_webhook(void *ctx, struct webhook *webhook)
+{
+    struct engine *engine = ctx;
+    config_set_webhook(&engine->config, webhook, 0);
+    webhook_unref(webhook);
+}
+
+static void
+load_key(void *ctx, const struct key *key)
+{
+    struct engine *engine = ctx;
+    config_set_key(&engine->config, key, 0);
+}
+
+static int
+load(struct engine *engine, struct err *err)
+{
+    const struct store_loader loader = {
+        .ctx = engine,
+        .channel = load_channel,
+        .webhook = load_webhook,
+        .key = load_key,
+    };
+    uint64_t version;
+    int rc = engine->store->backend->load(engine->store, &loader, &version, err);
+    if (rc == 0)
+        engine->config.version = version;
+    return rc;
+}
+
+/* ---- what the store tells ---- */
+
+static void
+on_lease(void *ctx, uint64_t number, uint64_t lease)
+{
+    struct engine *engine = ctx;
+    struct dispatch *dispatch = engine_dispatch_of(engine, number);
+    dispatch_post_lease(dispatch, number, lease);
+    struct webhook *webhook = engine_webhook_numbered(engine, number);
+    if (webhook)
+        dispatch_post_webhook(dispatch, webhook);
+    webhook_unref(webhook);
+}
+
+static void
+on_due(void *ctx, uint64_t number, struct due_at from)
+{
+    struct engine *engine = ctx;
+    dispatch_post_due(engine_dispatch_of(engine, number), number, from);
+}
+
+static void
+on_broken(void *ctx, const char *why)
+{
+    struct engine *engine = ctx;
+    log_line(LOG_ERROR, "store.broken", LOG_S("why", why));
+    engine->options.broken(engine->options.broken_ctx, why);
+}
+
+/* ---- open, stop, close ---- */
+
+static int
+make_senders(struct engine *engine, struct err *err)
+{
+    const struct engine_options *options = &engine->options;
+    for (size_t i = 0; i < engine->n_senders; i++) {
+        struct transport *transport;
+        int rc = options->transport_open(options->transport_ctx, &transport, err);
+        if (rc != 0)
+            return rc;
+        engine->senders[i].engine = engine;
+        engine->senders[i].dispatch = dispatch_new(&(struct dispatch_options){
+            .store = engine->store,
+            .clock = engine->clock,
+            .rng = options->rng,
+            .transport = transport,
+            .window = options->window,
+            .slots = options->slots,
+            .max_bytes = options->sender_bytes,
+            .gone = engine_disable_gone,
+            .ctx = engine,
+        });
+    }
+    return 0;
+}
+
+static int
+start(struct engine *engine, struct err *err)
+{
+    const struct store_listener listener = {
+        .ctx = engine,
+        .lease = on_lease,
+        .due = on_due,
+        .broken = on_broken,
+    };
+    int rc = engine->store->backend->start(engine->store, &listener, err);
+    for (size_t i = 0; rc == 0 && engine->threads && i < engine->n_senders; i++)
+        rc = sender_start(&engine->senders[i], err);
+    return rc;
+}
+
+int
+engine_open(struct engine **out, const struct engine_options *options, struct err *err)
+{
+    struct engine *engine = xcalloc(1, sizeof(*engine));
+    engine->options = *options;
+    engine->store = options->store;
+    engine->clock = options->clock;
+    engine->threads = options->senders > 0;
+    engine->n_senders = engine->threads ? options->senders : 1;
+    engine->senders = xcalloc(engine->n_senders, sizeof(engine->senders[0]));
+    config_init(&engine->config);
+    atomic_init(&engine->stopping, false);
+    atomic_init(&engine->abort_at_us, 0);
+
+    int rc = load(engine, err);
+    if (rc == 0)
+        rc = make_senders(engine, err);
+    if (rc == 0)
+        rc = start(engine, err);
+    if (rc != 0) {
+        engine_stop(engine, 0);
+        engine_close(engine);
+        return rc;
+    }
+    *out = engine;
+    return 0;
+}
+
+/* Without threads there is nobody to wait for: what is in flight goes back at once. */
+static void
+give_back(struct dispatch *dispatch)
+{
+    if (!dispatch)
+        return;
+    struct transport *transport = dispatch_transport(dispatch);
+    dispatch_stop(dispatch);
+    dispatch_abort(dispatch);
+    transport->run(transport, 0);
+}
+
+void
+engine_stop(struct engine *engine, msec_t grace_ms)
+{
+    if (engine->stopped)
+        return;
+    engine->stopped = true;
+    atomic_store(&engine->abort_at_us, clock_mono_us(engine->clock) + grace_ms * 1000);
+    atomic_store_explicit(&engine->stopping, true, memory_order_release);
+    for (size_t i = 0; i < engine->n_senders; i++)
+        if (engine->threads)
+            sender_join(&engine->senders[i]);
+        else
+            give_back(engine->senders[i].dispatch);
+    engine->store->backend->stop(engine->store);
+}
+
+void
+engine_close(struct engine *engine)
+{
+    if (!engine)
+        return;
+    assert(engine->stopped);
+    for (size_t i = 0; i < engine->n_senders; i++)
+        dispatch_free(engine->senders[i].dispatch);
+    free(engine->senders);
+    config_fini(&engine->config);
+    free(engine);
+}
+
+msec_t
+engine_turn(struct engine *engine)
+{
+    assert(!engine->threads);
+    return dispatch_turn(engine->senders[0].dispatch);
+}
+
+struct clock *
+engine_clock(struct engine *engine)
+{
+    return engine->clock;
+}
+
+struct rng *
+engine_rng(struct engine *engine)
+{
+    return engine->options.rng;
+}
+
+int
+engine_url_check(struct engine *engine, const char *url, struct err *err)
+{
+    return guard_url_check(url, engine->options.allow_private, err);
+}
+
+void
+engine_gauges(struct engine *engine, struct engine_gauges *out)
+{
+    *out = (struct engine_gauges){
+        .store_queue = engine->store->backend->depth(engine->store),
+        .oldest_due_ms = MSEC_NEVER,
+    };
+    for (size_t i = 0; i < engine->n_senders; i++) {
+        const struct dispatch_gauges *gauges =
+            dispatch_gauges(engine->senders[i].dispatch);
+        out->sender_queue += atomic_load_explicit(&gauges->ready, memory_order_relaxed);
+        out->in_flight +=
+            atomic_load_explicit(&gauges->in_flight, memory_order_relaxed);
+        msec_t oldest =
+            atomic_load_explicit(&gauges->oldest_due_ms, memory_order_relaxed);
+        if (oldest < out->oldest_due_ms)
+            out->oldest_due_ms = oldest;
+    }
+}

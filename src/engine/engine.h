@@ -1,0 +1,225 @@
+/*
+ * The only place where store, schedule and send meet. For `api` it is the whole world
+ * behind HTTP: a view of the configuration, and requests that complete later.
+ *
+ * A request is a struct that the caller fills and keeps until its `done`, which runs
+ * exactly once, on the store's thread or, for what is refused at once, on the caller's
+ * before the call returns. done must not block.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/err.h"
+#include "base/rng.h"
+#include "base/types.h"
+#include "core/event.h"
+#include "core/key.h"
+#include "core/record.h"
+#include "core/webhook.h"
+
+struct engine;
+struct store;
+struct transport;
+
+struct engine_options {
+    struct store *store; /* open, not started; the engine starts and stops it, the
+                            caller closes it */
+    struct clock *clock; /* anchored */
+    struct rng *rng;
+    unsigned senders; /* sender threads; 0 = none: the caller turns them by hand
+                         (simulation) */
+    /* Makes one transport per sender; ownership moves to the engine. */
+    int (*transport_open)(void *ctx, struct transport **out, struct err *err);
+    void *transport_ctx;
+    bool allow_private;  /* --dev: webhook URLs may be http and private */
+    unsigned window;     /* in flight per webhook */
+    unsigned slots;      /* in flight per sender, all webhooks */
+    size_t sender_bytes; /* event bytes held in memory per sender */
+    void (*broken)(
+        void *ctx,
+        const char *why); /* the store failed: end the program. On the store's thread */
+    void *broken_ctx;
+};
+
+int engine_open(struct engine **out, const struct engine_options *options,
+                struct err *err) must_check;
+
+/* Stops starting attempts, waits up to `grace_ms` for those under way, gives back the
+ * rest (they stay waiting), records what ended, stops the store. No request may be
+ * submitted after. */
+void engine_stop(struct engine *engine, msec_t grace_ms);
+/* One turn of an engine without threads (senders 0): what a sender thread does between
+ * two waits for the network. Returns when the next is due by itself (steady ms;
+ * MSEC_NEVER = when something happens). */
+msec_t engine_turn(struct engine *engine);
+void engine_close(struct engine *engine); /* after engine_stop; NULL is fine */
+
+struct clock *engine_clock(struct engine *engine);
+struct rng *engine_rng(struct engine *engine);
+
+/* ---- configuration: views are references to immutable objects; give each back with
+ * its _unref ---- */
+
+struct channel *engine_channel(struct engine *engine, struct slice id); /* NULL: none */
+/* Channels by number, those after `after`, at most `limit`; returns how many were
+ * filled. */
+size_t engine_channels(struct engine *engine, uint64_t after, struct channel **out,
+                       size_t limit);
+struct webhook *engine_webhook(struct engine *engine, uint64_t channel,
+                               struct slice id);
+struct webhook *
+engine_webhook_numbered(struct engine *engine,
+                        uint64_t number); /* also for showing calls; NULL if deleted */
+size_t engine_webhooks(struct engine *engine, uint64_t channel, uint64_t after,
+                       struct webhook **out, size_t limit);
+bool engine_key(struct engine *engine, struct slice key_id, struct key *out);
+/* A channel's id by its number into out; false if gone. */
+bool engine_channel_id(struct engine *engine, uint64_t channel, char out[ID_MAX + 1]);
+size_t engine_keys(struct engine *engine, uint64_t after, struct key *out,
+                   size_t limit);
+
+/* A change of configuration. `apply` computes the new object from the configuration as
+ * it is now; it may be called several times (when another change came first), on any
+ * thread, and must not keep state but in the change itself. It sets exactly one of
+ * channel, webhook, key or drop_key and returns 0, or refuses with a negative error and
+ * a sentence in change->err. The engine owns the objects that apply set. At `done`
+ * result is 0 and the object is the committed one and already in every view (borrowed
+ * until done returns), or result is negative and err says why. */
+struct engine_change {
+    int (*apply)(struct engine *engine, struct engine_change *change);
+    void (*done)(struct engine_change *change);
+    /* set by apply */
+    struct channel *channel;
+    struct webhook *webhook;
+    struct key key;
+    bool put_key;
+    uint64_t drop_key; /* number */
+    /* out */
+    int result;
+    struct err err;
+    /* the engine's */
+    void *private;
+};
+
+void engine_change(struct engine *engine, struct engine_change *change);
+
+/* ---- events in ---- */
+
+/* Calls that one request may make: events times webhooks. */
+#define ENGINE_CALLS_MAX 200000
+
+struct engine_ingest {
+    struct channel *channel; /* a reference that the caller keeps until done */
+    const struct event_ref
+        *events; /* and their bytes: only until engine_ingest returns */
+    size_t n_events;
+    struct webhook *only; /* a test event: to this webhook alone; NULL = to all that
+                             want it. Caller's reference */
+    struct slice idempotency_key; /* n 0 = none; bytes until done */
+    uint8_t body_hash[SHA256_BYTES];
+    void (*done)(struct engine_ingest *ingest);
+    /* out */
+    int result; /* 0, E_CONFLICT (idempotency key used with another body), E_FULL,
+                   E_NOT_FOUND (channel gone), E_IO, E_CLOSED */
+    uint64_t first_key; /* the events' keys are first_key, first_key + 1, … */
+    bool repeated;
+    /* the engine's */
+    void *private;
+};
+
+void engine_ingest(struct engine *engine, struct engine_ingest *ingest);
+
+/* ---- reading and repair: thin forms of the store's operations ---- */
+
+struct engine_events {
+    uint64_t channel;
+    uint32_t types;
+    struct slice subscription; /* bytes until done */
+    uint64_t since_key;        /* keys >= */
+    uint64_t before_key;       /* keys <; UINT64_MAX = from the newest */
+    size_t limit;
+    void (*each)(struct engine_events *list,
+                 const struct event_record *event); /* on the store's thread */
+    void (*done)(struct engine_events *list);
+    int result;
+    uint64_t next_key; /* 0 = that was all */
+    void *private;
+};
+
+struct engine_event {
+    uint64_t channel;
+    uint64_t key;
+    void (*event)(struct engine_event *read, const struct event_record *event);
+    void (*call)(struct engine_event *read, const struct call_record *call);
+    void (*done)(struct engine_event *read);
+    int result; /* 0, E_NOT_FOUND, E_IO, E_CLOSED */
+    void *private;
+};
+
+struct engine_calls {
+    uint64_t channel;
+    uint32_t states;  /* bit per shown call_state */
+    uint64_t webhook; /* 0 = any */
+    uint32_t types;
+    struct slice subscription;
+    uint64_t since_key;
+    uint64_t before_event, before_webhook; /* both UINT64_MAX = from the newest */
+    size_t limit;
+    void (*each)(struct engine_calls *list, const struct call_record *call);
+    void (*done)(struct engine_calls *list);
+    int result;
+    uint64_t next_event, next_webhook; /* 0, 0 = that was all */
+    void *private;
+};
+
+struct engine_call {
+    uint64_t channel;
+    uint64_t event;
+    uint64_t webhook;
+    void (*call)(struct engine_call *read, const struct call_record *call);
+    void (*attempt)(struct engine_call *read, const struct attempt_record *attempt);
+    void (*done)(struct engine_call *read);
+    int result;
+    void *private;
+};
+
+/* Now, whatever its state but cancelled. */
+struct engine_retry {
+    uint64_t channel;
+    uint64_t event;
+    uint64_t webhook;
+    void (*done)(struct engine_retry *retry);
+    int result; /* 0, E_NOT_FOUND, E_CONFLICT (cancelled), E_IO … */
+    void *private;
+};
+
+struct engine_counts {
+    uint64_t calls[CALL_STATES];
+    uint64_t disk_bytes;
+    void (*done)(struct engine_counts *counts);
+    int result;
+    void *private;
+};
+
+void engine_events(struct engine *engine, struct engine_events *list);
+void engine_event(struct engine *engine, struct engine_event *read);
+void engine_calls(struct engine *engine, struct engine_calls *list);
+void engine_call(struct engine *engine, struct engine_call *read);
+void engine_retry(struct engine *engine, struct engine_retry *retry);
+void engine_counts(struct engine *engine, struct engine_counts *counts);
+
+/* May a webhook have this URL? 0 or E_INVALID with a sentence; the rule is send's. */
+int engine_url_check(struct engine *engine, const char *url,
+                     struct err *err) must_check;
+
+/* Figures that are known without asking the store; any thread. */
+struct engine_gauges {
+    uint64_t store_queue;  /* operations submitted and not done */
+    uint64_t sender_queue; /* calls in memory, ready to be sent */
+    uint64_t in_flight;    /* attempts under way */
+    msec_t oldest_due_ms; /* steady; the due time of the oldest call that is due and not
+                             under way; MSEC_NEVER = none */
+};
+
+void engine_gauges(struct engine *engine, struct engine_gauges *out);

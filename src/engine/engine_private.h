@@ -1,0 +1,43 @@
+/* The engine's inside. Private to engine/. */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "engine/config.h"
+#include "engine/dispatch.h"
+#include "engine/engine.h"
+#include "store/store.h"
+
+struct sender {
+    struct engine *engine;
+    struct dispatch *dispatch;
+    pthread_t thread;
+    bool running;
+};
+
+struct engine {
+    struct engine_options options;
+    struct store *store;
+    struct clock *clock;
+    struct config config;
+    struct sender *senders; /* at least one; without threads in a simulation */
+    size_t n_senders;
+    bool threads;
+    bool stopped;
+    atomic_bool stopping;
+    atomic_int_fast64_t abort_at_us; /* mono; when stopping */
+};
+
+static inline struct dispatch *
+engine_dispatch_of(struct engine *engine, uint64_t webhook)
+{
+    return engine->senders[webhook % engine->n_senders].dispatch;
+}
+
+/* sender.c */
+int sender_start(struct sender *sender, struct err *err) must_check;
+void sender_join(struct sender *sender);
+
+/* change.c */
+void engine_disable_gone(void *ctx, uint64_t webhook); /* a receiver answered 410 */

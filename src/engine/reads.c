@@ -1,0 +1,253 @@
+/* Reading and repair: each request carries the store's operation through and back. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "engine/engine_private.h"
+
+/* ---- events ---- */
+
+struct events_read {
+    struct store_events store;
+    struct engine_events *list;
+};
+
+static void
+events_each(struct store_events *store, const struct event_record *event)
+{
+    struct engine_events *list = container_of(store, struct events_read, store)->list;
+    list->each(list, event);
+}
+
+static void
+events_done(struct store_op *op)
+{
+    struct events_read *read = container_of(op, struct events_read, store.op);
+    struct engine_events *list = read->list;
+    list->result = op->result;
+    list->next_key = read->store.next_key;
+    free(read);
+    list->done(list);
+}
+
+void
+engine_events(struct engine *engine, struct engine_events *list)
+{
+    struct events_read *read = xcalloc(1, sizeof(*read));
+    read->list = list;
+    read->store = (struct store_events){
+        .op = {.kind = STORE_EVENTS, .done = events_done},
+        .channel = list->channel,
+        .types = list->types,
+        .subscription = list->subscription,
+        .since_key = list->since_key,
+        .before_key = list->before_key,
+        .limit = list->limit,
+        .each = events_each,
+    };
+    store_submit(engine->store, &read->store.op);
+}
+
+/* ---- one event ---- */
+
+struct event_read {
+    struct store_event_read store;
+    struct engine_event *read;
+};
+
+static void
+event_event(struct store_event_read *store, const struct event_record *event)
+{
+    struct engine_event *read = container_of(store, struct event_read, store)->read;
+    read->event(read, event);
+}
+
+static void
+event_call(struct store_event_read *store, const struct call_record *call)
+{
+    struct engine_event *read = container_of(store, struct event_read, store)->read;
+    read->call(read, call);
+}
+
+static void
+event_done(struct store_op *op)
+{
+    struct event_read *work = container_of(op, struct event_read, store.op);
+    struct engine_event *read = work->read;
+    read->result = op->result;
+    free(work);
+    read->done(read);
+}
+
+void
+engine_event(struct engine *engine, struct engine_event *read)
+{
+    struct event_read *work = xcalloc(1, sizeof(*work));
+    work->read = read;
+    work->store = (struct store_event_read){
+        .op = {.kind = STORE_EVENT, .done = event_done},
+        .channel = read->channel,
+        .key = read->key,
+        .event = event_event,
+        .call = event_call,
+    };
+    store_submit(engine->store, &work->store.op);
+}
+
+/* ---- calls ---- */
+
+struct calls_read {
+    struct store_calls store;
+    struct engine_calls *list;
+};
+
+static void
+calls_each(struct store_calls *store, const struct call_record *call)
+{
+    struct engine_calls *list = container_of(store, struct calls_read, store)->list;
+    list->each(list, call);
+}
+
+static void
+calls_done(struct store_op *op)
+{
+    struct calls_read *read = container_of(op, struct calls_read, store.op);
+    struct engine_calls *list = read->list;
+    list->result = op->result;
+    list->next_event = read->store.next.event;
+    list->next_webhook = read->store.next.webhook;
+    free(read);
+    list->done(list);
+}
+
+void
+engine_calls(struct engine *engine, struct engine_calls *list)
+{
+    struct calls_read *read = xcalloc(1, sizeof(*read));
+    read->list = list;
+    read->store = (struct store_calls){
+        .op = {.kind = STORE_CALLS, .done = calls_done},
+        .channel = list->channel,
+        .states = list->states,
+        .webhook = list->webhook,
+        .types = list->types,
+        .subscription = list->subscription,
+        .since_key = list->since_key,
+        .before = {list->before_event, list->before_webhook},
+        .limit = list->limit,
+        .each = calls_each,
+    };
+    store_submit(engine->store, &read->store.op);
+}
+
+/* ---- one call ---- */
+
+struct call_read {
+    struct store_call_read store;
+    struct engine_call *read;
+};
+
+static void
+call_call(struct store_call_read *store, const struct call_record *call)
+{
+    struct engine_call *read = container_of(store, struct call_read, store)->read;
+    read->call(read, call);
+}
+
+static void
+call_attempt(struct store_call_read *store, const struct attempt_record *attempt)
+{
+    struct engine_call *read = container_of(store, struct call_read, store)->read;
+    read->attempt(read, attempt);
+}
+
+static void
+call_done(struct store_op *op)
+{
+    struct call_read *work = container_of(op, struct call_read, store.op);
+    struct engine_call *read = work->read;
+    read->result = op->result;
+    free(work);
+    read->done(read);
+}
+
+void
+engine_call(struct engine *engine, struct engine_call *read)
+{
+    struct call_read *work = xcalloc(1, sizeof(*work));
+    work->read = read;
+    work->store = (struct store_call_read){
+        .op = {.kind = STORE_CALL, .done = call_done},
+        .channel = read->channel,
+        .event = read->event,
+        .webhook = read->webhook,
+        .call = call_call,
+        .attempt = call_attempt,
+    };
+    store_submit(engine->store, &work->store.op);
+}
+
+/* ---- retry by hand ---- */
+
+struct retry_work {
+    struct store_retry store;
+    struct engine *engine;
+    struct engine_retry *retry;
+};
+
+static void
+retry_done(struct store_op *op)
+{
+    struct retry_work *work = container_of(op, struct retry_work, store.op);
+    struct engine_retry *retry = work->retry;
+    if (op->result == 0)
+        dispatch_post_due(engine_dispatch_of(work->engine, retry->webhook),
+                          retry->webhook,
+                          (struct due_at){work->store.due_ms, retry->event});
+    retry->result = op->result;
+    free(work);
+    retry->done(retry);
+}
+
+void
+engine_retry(struct engine *engine, struct engine_retry *retry)
+{
+    struct retry_work *work = xcalloc(1, sizeof(*work));
+    work->engine = engine;
+    work->retry = retry;
+    work->store = (struct store_retry){
+        .op = {.kind = STORE_RETRY, .done = retry_done},
+        .channel = retry->channel,
+        .event = retry->event,
+        .webhook = retry->webhook,
+        .due_ms = clock_steady_ms(engine->clock),
+    };
+    store_submit(engine->store, &work->store.op);
+}
+
+/* ---- counts ---- */
+
+struct counts_work {
+    struct store_counts store;
+    struct engine_counts *counts;
+};
+
+static void
+counts_done(struct store_op *op)
+{
+    struct counts_work *work = container_of(op, struct counts_work, store.op);
+    struct engine_counts *counts = work->counts;
+    memcpy(counts->calls, work->store.calls, sizeof(counts->calls));
+    counts->disk_bytes = work->store.disk_bytes;
+    counts->result = op->result;
+    free(work);
+    counts->done(counts);
+}
+
+void
+engine_counts(struct engine *engine, struct engine_counts *counts)
+{
+    struct counts_work *work = xcalloc(1, sizeof(*work));
+    work->counts = counts;
+    work->store.op = (struct store_op){.kind = STORE_COUNTS, .done = counts_done};
+    store_submit(engine->store, &work->store.op);
+}

@@ -1,0 +1,102 @@
+/*
+ * A world in which time is turned by hand: the real engine on the memory store, with a
+ * transport whose receivers follow a script. After every step the invariants of
+ * docs/guarantees.md are checked for every call; one seed reproduces a run.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/rng.h"
+#include "engine/engine.h"
+#include "send/transport.h"
+#include "store/store.h"
+
+#define SIM_WINDOW   4
+#define SIM_EPOCH_MS INT64_C(1800000000000) /* some day in 2027 */
+
+/* How a receiver behaves; drawn anew for each attempt. */
+struct sim_receiver {
+    unsigned ok_percent;      /* 2xx */
+    unsigned gone_percent;    /* 410 */
+    unsigned timeout_percent; /* silence until the deadline; the rest is 503 */
+    msec_t retry_after_ms;    /* with each 503 */
+    msec_t latency_max_ms;
+};
+
+struct sim_attempt {
+    struct sim_attempt *next;
+    struct attempt *attempt;
+    uint64_t webhook;
+    usec_t ends_us;
+};
+
+/* What the world saw of one call. */
+struct sim_call {
+    uint64_t event, webhook;
+    unsigned attempts;  /* of this round, as far as they are recorded or about to be */
+    unsigned delivered; /* 2xx answers: more than one only after a crash or a retry by
+                           hand */
+    msec_t ended_ms;    /* the last of them; steady */
+    msec_t retry_after_ms;
+    bool in_flight;
+    bool ok;
+    bool unrecorded; /* ended, and its outcome not committed yet */
+    bool excused;    /* crashed in flight or unrecorded, or retried by hand: may start
+                        again at once */
+    struct sim_call *next_unrecorded;
+};
+
+struct sim {
+    struct clock_manual clock;
+    struct rng_seeded rng;    /* the engine's */
+    struct rng_seeded script; /* the world's */
+    struct store *store;
+    struct engine *engine;
+    struct transport transport;
+    struct sim_receiver receiver; /* of every webhook without its own */
+    struct map receivers;         /* webhook number → struct sim_receiver */
+    struct sim_attempt *under_way;
+    struct map calls; /* (event, webhook) → struct sim_call */
+    struct channel *channel;
+    const struct retry_policy *policy; /* what invariants expect */
+    unsigned attempts;
+    unsigned in_flight;
+    unsigned most_in_flight;
+    struct sim_call *unrecorded;
+    msec_t disk_latency_ms; /* a group commits up to this late; 0 = at once */
+    msec_t disk_ms;         /* when the disk has the next group */
+    msec_t next_ms;         /* when the engine wants its next turn */
+    bool happened;          /* something did, since it was last looked at */
+    bool aborting;
+    bool exact; /* no other load: a retry must come when it is due, not only after */
+};
+
+void sim_init(struct sim *sim, uint64_t seed);
+void sim_fini(struct sim *sim);
+
+/* A crash and a start on the same disk: what was not committed is forgotten. */
+void sim_crash(struct sim *sim);
+
+uint64_t
+sim_webhook(struct sim *sim); /* a new one of the world's channel; its number */
+uint64_t sim_webhook_with(struct sim *sim, const struct retry_policy *policy);
+void sim_enable(struct sim *sim, uint64_t webhook, bool enabled);
+void sim_delete(struct sim *sim, uint64_t webhook);
+/* Posts n sample events at once; returns the result, and the first key in *key. */
+int sim_post(struct sim *sim, size_t n, uint64_t *key);
+int sim_retry(struct sim *sim, uint64_t event, uint64_t webhook);
+
+/* Lets everything happen that can happen now. */
+void sim_settle(struct sim *sim);
+/* Jumps to the next thing that happens, at most to `until_ms` (steady); false when
+ * nothing happens before. */
+bool sim_step(struct sim *sim, msec_t until_ms);
+void sim_run(struct sim *sim, msec_t for_ms);
+
+msec_t sim_now(struct sim *sim); /* steady */
+struct sim_call *sim_call(struct sim *sim, uint64_t event,
+                          uint64_t webhook); /* NULL: never attempted */
+/* As the store shows it. */
+struct call_record sim_stored(struct sim *sim, uint64_t event, uint64_t webhook);
+uint64_t sim_count(struct sim *sim, enum call_state state);
