@@ -1,0 +1,195 @@
+/* The server's frame: from a header block to a handler, and the end of a request. */
+#include "api/api.h"
+
+#include <stdlib.h>
+
+#include "api/request.h"
+#include "api/resources.h"
+#include "api/router.h"
+#include "base/mem.h"
+
+#define IDLE_TIMEOUT_S 30
+
+/* ---- each thread's batch ---- */
+
+static void
+batch_free(void *batch)
+{
+    event_batch_fini(batch);
+    free(batch);
+}
+
+struct event_batch *
+api_batch(struct api *api)
+{
+    struct event_batch *batch = pthread_getspecific(api->batch_key);
+    if (!batch) {
+        batch = xmalloc(sizeof(*batch));
+        event_batch_init(batch);
+        if (pthread_setspecific(api->batch_key, batch) != 0)
+            abort();
+    }
+    return batch;
+}
+
+/* ---- a request's life ---- */
+
+static int
+find_route(struct api_request *r)
+{
+    char allow[ROUTER_ALLOW];
+    unsigned status = router_find(r, httpd_method(r->req), httpd_path(r->req), allow);
+    if (status == 0)
+        return 0;
+    if (status == 405) {
+        httpd_answer_header(r->req, "Allow", allow);
+        api_problem(r, 405, "this path takes %s", allow);
+    } else {
+        api_problem(r, 404, "no such path");
+    }
+    return E_NOT_FOUND;
+}
+
+static int
+check_open(struct api_request *r)
+{
+    if (r->api->options.public_metrics || httpd_peer_is_loopback(r->req))
+        return 0;
+    api_problem(r, 403,
+                "only for clients on the server's own machine, unless it runs "
+                "with --public-metrics");
+    return E_INVALID;
+}
+
+/* Whoever keeps a connection open must not keep the server from ending. */
+static int
+check_running(struct api_request *r)
+{
+    if (r->route->open || !atomic_load(&r->api->quiesced))
+        return 0;
+    api_refuse(r, E_CLOSED, NULL);
+    return E_CLOSED;
+}
+
+static int
+check_query(struct api_request *r)
+{
+    struct err err = {0};
+    int rc = query_read(&r->query, r->req, r->route->query, &err);
+    if (rc != 0)
+        api_refuse(r, rc, err.text);
+    return rc;
+}
+
+static void
+on_head(void *ctx, struct httpd_req *req)
+{
+    struct api_request *r = xcalloc(1, sizeof(*r));
+    r->api = ctx;
+    r->req = req;
+    buf_init(&r->out, API_ANSWER_MAX);
+    httpd_set_user(req, r);
+
+    int rc = find_route(r);
+    if (rc == 0)
+        rc = check_running(r);
+    if (rc == 0)
+        rc = r->route->open ? check_open(r) : auth_check(r);
+    if (rc == 0)
+        rc = check_query(r);
+    if (rc == 0)
+        rc = content_check(r);
+    (void)rc; /* not 0: it is answered, and no body comes */
+}
+
+static void
+on_body(void *ctx, struct httpd_req *req)
+{
+    (void)ctx;
+    struct api_request *r = httpd_user(req);
+    if (check_running(r) == 0)
+        r->route->handle(r);
+}
+
+static void
+on_over(void *ctx, struct httpd_req *req)
+{
+    (void)ctx;
+    struct api_request *r = httpd_user(req);
+    if (r->own_free)
+        r->own_free(r->own);
+    webhook_unref(r->webhook);
+    if (r->channel)
+        channel_unref(r->channel);
+    buf_fini(&r->out);
+    free(r);
+}
+
+static void
+on_refuse(void *ctx, struct httpd_req *req, unsigned status, const char *detail)
+{
+    (void)ctx;
+    problem_answer(req, status, PROBLEM_NOWHERE, detail);
+}
+
+/* ---- open and close ---- */
+
+int
+api_open(struct api **out, const struct api_options *options, struct err *err)
+{
+    struct api *api = xcalloc(1, sizeof(*api));
+    api->options = *options;
+    api->engine = options->engine;
+    api->started_ms = clock_wall_us(engine_clock(options->engine)) / 1000;
+    atomic_init(&api->quiesced, false);
+    if (pthread_key_create(&api->batch_key, batch_free) != 0) {
+        free(api);
+        return err_set(err, E_NO_MEMORY, "no more thread-specific keys");
+    }
+
+    size_t max_body = options->max_request_bytes > API_CONFIG_BODY_MAX
+                          ? options->max_request_bytes
+                          : API_CONFIG_BODY_MAX;
+    struct httpd_options httpd = {
+        .handler = {api, on_head, on_body, on_over, on_refuse},
+        .listen = options->listen,
+        .listen_fd = options->listen_fd,
+        .threads = options->threads,
+        .max_connections = options->max_connections,
+        .max_body_bytes = max_body,
+        .idle_timeout_s = IDLE_TIMEOUT_S,
+        .body_mem = options->body_mem,
+    };
+    int rc = httpd_open(&api->httpd, &httpd, err);
+    if (rc != 0) {
+        pthread_key_delete(api->batch_key);
+        free(api);
+        return rc;
+    }
+    *out = api;
+    return 0;
+}
+
+const char *
+api_address(const struct api *api)
+{
+    return httpd_address(api->httpd);
+}
+
+void
+api_quiesce(struct api *api)
+{
+    atomic_store(&api->quiesced, true);
+    httpd_quiesce(api->httpd);
+}
+
+void
+api_close(struct api *api)
+{
+    if (!api)
+        return;
+    httpd_close(api->httpd);
+    /* The threads, and with them their batches, are gone. */
+    pthread_key_delete(api->batch_key);
+    free(api);
+}

@@ -1,0 +1,30 @@
+/* HTTP in: keys and roles, a table of routes, one file per resource. Sees the engine,
+ * never the store. */
+#pragma once
+
+#include "base/err.h"
+#include "base/httpd.h"
+#include "engine/engine.h"
+
+struct api;
+
+struct api_options {
+    struct engine *engine;
+    const char *listen;
+    int listen_fd; /* -1, or a listening socket (ownership moves) */
+    unsigned threads;
+    unsigned max_connections;
+    size_t max_request_bytes; /* of an ingest request */
+    size_t max_events;        /* of an ingest request */
+    struct mem *body_mem;     /* the ingest budget: over it, 503 + Retry-After */
+    bool public_metrics;      /* /healthz, /readyz, /metrics also for peers that are not
+                                 loopback */
+};
+
+int api_open(struct api **out, const struct api_options *options,
+             struct err *err) must_check;
+const char *api_address(const struct api *api);
+/* /readyz says 503 and no new connection is taken; requests that are in are answered.
+ */
+void api_quiesce(struct api *api);
+void api_close(struct api *api); /* NULL is fine */

@@ -1,0 +1,288 @@
+/* Calls: looked at, and tried again by hand. */
+#include "api/fields.h"
+#include "api/resources.h"
+
+/* ---- JSON ---- */
+
+static void
+write_attempt(struct json_out *json, const struct attempt_record *attempt)
+{
+    json_i64(json, "n", attempt->n);
+    json_time(json, "at", attempt->at_ms);
+    json_f64(json, "durationMs", (double)attempt->duration_us / 1000);
+    json_str(json, "verdict", verdict_name(attempt->verdict));
+    if (attempt->status)
+        json_i64(json, "status", attempt->status);
+    else
+        json_null(json, "status");
+    if (attempt->reason.n)
+        json_strn(json, "reason", attempt->reason);
+    else
+        json_null(json, "reason");
+}
+
+void
+call_write(struct json_out *json, const struct call_record *call)
+{
+    char id[ID_TEXT];
+
+    call_id_format(id, call->event, call->webhook);
+    json_str(json, "_id", id);
+    event_id_format(id, call->event);
+    json_str(json, "event", id);
+    webhook_id_format(id, call->webhook);
+    json_str(json, "webhook", id);
+    json_str(json, "type", event_type_name(call->type));
+    json_strn(json, "subscription", call->subscription);
+    json_str(json, "state", call_state_name(call->state));
+    json_i64(json, "attempts", call->attempts);
+    json_time(json, "nextAttemptAt",
+              call->state == CALL_WAITING ? call->due_ms : MSEC_NEVER);
+    if (call->state == CALL_HELD)
+        json_strn(json, "heldReason", call->held_reason);
+    if (call->attempts > 0) {
+        json_object(json, "lastAttempt");
+        write_attempt(json, &call->last);
+        json_object_end(json);
+    } else {
+        json_null(json, "lastAttempt");
+    }
+    json_time(json, "createdAt", call->created_ms);
+}
+
+/* ---- list ---- */
+
+static void
+list_each(struct engine_calls *list, const struct call_record *call)
+{
+    struct api_request *r = container_of(list, struct api_request, op.calls);
+    r->cut = r->cut || r->out.n >= API_PAGE_BYTES;
+    if (r->cut)
+        return;
+    json_object(&r->json, NULL);
+    call_write(&r->json, call);
+    json_object_end(&r->json);
+    r->last_event = call->event;
+    r->last_webhook = call->webhook;
+}
+
+static void
+list_done(struct engine_calls *list)
+{
+    struct api_request *r = container_of(list, struct api_request, op.calls);
+    if (list->result != 0) {
+        api_refuse(r, list->result, NULL);
+        return;
+    }
+    uint64_t event = r->cut ? r->last_event : list->next_event;
+    uint64_t webhook = r->cut ? r->last_webhook : list->next_webhook;
+    char cursor[ID_TEXT];
+    call_id_format(cursor, event, webhook);
+    api_page_end(r, event || webhook ? cursor : NULL);
+}
+
+void
+calls_list(struct api_request *r)
+{
+    struct engine_calls *list = &r->op.calls;
+    uint64_t event = UINT64_MAX, webhook = UINT64_MAX;
+
+    if (r->query.cursor[0] &&
+        !call_id_parse(slice_of(r->query.cursor), &event, &webhook)) {
+        api_problem(r, 400, "cursor must be a nextCursor of this list");
+        return;
+    }
+    if (r->query.before_key <= event && r->query.before_key != UINT64_MAX) {
+        event = r->query.before_key;
+        webhook = 0; /* nothing of that event itself */
+    }
+    *list = (struct engine_calls){
+        .channel = r->channel->number,
+        .states = r->query.states,
+        .webhook = r->query.webhook,
+        .types = r->query.types,
+        .subscription = slice_of(r->query.subscription),
+        .since_key = r->query.since_key,
+        .before_event = event,
+        .before_webhook = webhook,
+        .limit = r->query.limit,
+        .each = list_each,
+        .done = list_done,
+    };
+    api_page_begin(r);
+    if (event < list->since_key || event == 0) {
+        api_page_end(r, NULL);
+        return;
+    }
+    httpd_hold(r->req);
+    engine_calls(r->api->engine, list);
+}
+
+/* ---- one ---- */
+
+static void
+show_call(struct engine_call *read, const struct call_record *call)
+{
+    struct api_request *r = container_of(read, struct api_request, op.call);
+    api_json_begin(r);
+    call_write(&r->json, call);
+    json_array(&r->json, "attemptLog");
+}
+
+static void
+show_attempt(struct engine_call *read, const struct attempt_record *attempt)
+{
+    struct api_request *r = container_of(read, struct api_request, op.call);
+    r->cut = r->cut || r->out.n >= API_PAGE_BYTES;
+    if (r->cut)
+        return;
+    json_object(&r->json, NULL);
+    write_attempt(&r->json, attempt);
+    json_strn(&r->json, "response", attempt->response);
+    json_object_end(&r->json);
+}
+
+static void
+show_done(struct engine_call *read)
+{
+    struct api_request *r = container_of(read, struct api_request, op.call);
+    if (read->result != 0) {
+        api_refuse(r, read->result, "no such call");
+        return;
+    }
+    json_array_end(&r->json);
+    if (r->cut)
+        json_bool(&r->json, "attemptLogTruncated", true);
+    api_json_end(r, 200);
+}
+
+/* Answers 404 when the id in the path cannot be one. */
+static bool
+parse_id(struct api_request *r, uint64_t *event, uint64_t *webhook)
+{
+    if (call_id_parse(r->id, event, webhook))
+        return true;
+    api_problem(r, 404, "no such call");
+    return false;
+}
+
+void
+calls_show(struct api_request *r)
+{
+    struct engine_call *read = &r->op.call;
+    *read = (struct engine_call){
+        .channel = r->channel->number,
+        .call = show_call,
+        .attempt = show_attempt,
+        .done = show_done,
+    };
+    if (!parse_id(r, &read->event, &read->webhook))
+        return;
+    httpd_hold(r->req);
+    engine_call(r->api->engine, read);
+}
+
+/* ---- retry ---- */
+
+static void
+retry_done(struct engine_retry *retry)
+{
+    struct api_request *r = container_of(retry, struct api_request, op.retry);
+    if (retry->result == E_CONFLICT) {
+        api_problem(r, 409, "the call is cancelled: its webhook was deleted");
+        return;
+    }
+    if (retry->result != 0) {
+        api_refuse(r, retry->result, "no such call");
+        return;
+    }
+    char id[ID_TEXT];
+    call_id_format(id, retry->event, retry->webhook);
+    api_json_begin(r);
+    json_str(&r->json, "_id", id);
+    json_str(&r->json, "state", call_state_name(CALL_WAITING));
+    api_json_end(r, 202);
+}
+
+static void
+ignore_call(struct engine_call *read, const struct call_record *call)
+{
+    (void)read;
+    (void)call;
+}
+
+static void
+ignore_attempt(struct engine_call *read, const struct attempt_record *attempt)
+{
+    (void)read;
+    (void)attempt;
+}
+
+static void
+disabled_done(struct engine_call *read)
+{
+    struct api_request *r = container_of(read, struct api_request, op.call);
+    if (read->result != 0)
+        api_refuse(r, read->result, "no such call");
+    else
+        api_problem(r, 409, "the webhook is disabled: enable it first");
+}
+
+/* Nothing is retried, but whether this channel has such a call is asked all the same:
+ * what it has not is 404. */
+static void
+refuse_disabled(struct api_request *r, uint64_t event, uint64_t webhook)
+{
+    r->op.call = (struct engine_call){
+        .channel = r->channel->number,
+        .event = event,
+        .webhook = webhook,
+        .call = ignore_call,
+        .attempt = ignore_attempt,
+        .done = disabled_done,
+    };
+    httpd_hold(r->req);
+    engine_call(r->api->engine, &r->op.call);
+}
+
+static int
+read_nothing(struct api_request *r)
+{
+    struct reader rd;
+    if (httpd_body(r->req).n == 0)
+        return 0;
+    int rc = reader_init(&rd, r);
+    if (rc == 0 && rd.doc.tokens[0].count > 0)
+        rc = reader_fail(&rd, "this request has no members");
+    reader_fini(&rd);
+    return rc;
+}
+
+static bool
+is_disabled(struct engine *engine, uint64_t number)
+{
+    struct webhook *webhook = engine_webhook_numbered(engine, number);
+    bool disabled = webhook && !webhook->enabled;
+    webhook_unref(webhook);
+    return disabled;
+}
+
+void
+calls_retry(struct api_request *r)
+{
+    uint64_t event, webhook;
+    if (!parse_id(r, &event, &webhook) || read_nothing(r) != 0)
+        return;
+    if (is_disabled(r->api->engine, webhook)) {
+        refuse_disabled(r, event, webhook);
+        return;
+    }
+    r->op.retry = (struct engine_retry){
+        .channel = r->channel->number,
+        .event = event,
+        .webhook = webhook,
+        .done = retry_done,
+    };
+    httpd_hold(r->req);
+    engine_retry(r->api->engine, &r->op.retry);
+}

@@ -1,0 +1,262 @@
+/* Channels: made, renamed and deleted by admins. */
+#include <stdlib.h>
+
+#include "api/fields.h"
+#include "api/resources.h"
+#include "base/mem.h"
+
+struct channel_body {
+    char id[ID_MAX + 1]; /* "" = make one */
+    char *name;          /* NULL = not given */
+};
+
+static void
+body_free(void *own)
+{
+    struct channel_body *body = own;
+    free(body->name);
+    free(body);
+}
+
+static int
+read_name(struct reader *rd, const struct json_token *value, void *out)
+{
+    struct channel_body *body = out;
+    struct slice name;
+    int rc = reader_text(rd, value, 1, CHANNEL_NAME_MAX, &name);
+    if (rc == 0)
+        body->name = xstrndup(name.p, name.n);
+    return rc;
+}
+
+static int
+read_id(struct reader *rd, const struct json_token *value, void *out)
+{
+    struct channel_body *body = out;
+    struct slice id;
+    int rc = reader_text(rd, value, 1, ID_MAX, &id);
+    if (rc != 0)
+        return rc;
+    /* "." and ".." are ids elsewhere, but no client can put them into a path. */
+    if (!id_valid(id) || slice_is(id, ".") || slice_is(id, ".."))
+        return reader_fail(rd, "must be 1 to 64 characters of A-Z a-z 0-9 _ . -");
+    memcpy(body->id, id.p, id.n);
+    body->id[id.n] = '\0';
+    return 0;
+}
+
+/* Name first: a change knows only that one. */
+static const struct field fields[] = {{"name", read_name}, {"_id", read_id}};
+
+static int
+read_body(struct api_request *r, size_t n_fields)
+{
+    struct channel_body *body = xcalloc(1, sizeof(*body));
+    r->own = body;
+    r->own_free = body_free;
+
+    struct reader rd;
+    int rc = reader_init(&rd, r);
+    if (rc == 0)
+        rc = reader_object(&rd, &rd.doc.tokens[0], fields, n_fields, body);
+    if (rc == 0 && n_fields == 2 && !body->name)
+        rc = reader_missing(&rd, "name");
+    reader_fini(&rd);
+    return rc;
+}
+
+static void
+write_channel(struct json_out *json, const struct channel *channel)
+{
+    json_str(json, "_id", channel->id);
+    json_str(json, "name", channel->name);
+    json_time(json, "createdAt", channel->created_ms);
+    json_time(json, "updatedAt", channel->updated_ms);
+}
+
+static void
+answer_channel(struct api_request *r, const struct channel *channel, unsigned status)
+{
+    api_json_begin(r);
+    write_channel(&r->json, channel);
+    api_json_end(r, status);
+}
+
+static bool
+id_taken(struct engine *engine, const char *id)
+{
+    struct channel *channel = engine_channel(engine, slice_of(id));
+    if (!channel)
+        return false;
+    channel_unref(channel);
+    return true;
+}
+
+/* ---- make ---- */
+
+static int
+create_apply(struct engine *engine, struct engine_change *change)
+{
+    struct api_request *r = container_of(change, struct api_request, op.change);
+    const struct channel_body *body = r->own;
+    char id[ID_MAX + 1];
+
+    memcpy(id, body->id, sizeof(id));
+    if (!id[0])
+        do
+            channel_id_make(id, engine_rng(engine));
+        while (id_taken(engine, id));
+    else if (id_taken(engine, id))
+        return err_set(&change->err, E_CONFLICT, "there is a channel \"%s\" already",
+                       id);
+
+    struct channel *channel = channel_new();
+    memcpy(channel->id, id, sizeof(id));
+    free(channel->name);
+    channel->name = xstrdup(body->name);
+    channel->created_ms = clock_wall_us(engine_clock(engine)) / 1000;
+    channel->updated_ms = channel->created_ms;
+    change->channel = channel;
+    return 0;
+}
+
+static void
+create_done(struct engine_change *change)
+{
+    struct api_request *r = container_of(change, struct api_request, op.change);
+    if (change->result != 0)
+        api_refuse(r, change->result, change->err.text);
+    else
+        answer_channel(r, change->channel, 201);
+}
+
+void
+channels_create(struct api_request *r)
+{
+    if (read_body(r, 2) != 0)
+        return;
+    r->op.change = (struct engine_change){.apply = create_apply, .done = create_done};
+    httpd_hold(r->req);
+    engine_change(r->api->engine, &r->op.change);
+}
+
+/* ---- look ---- */
+
+void
+channels_list(struct api_request *r)
+{
+    struct channel *page[QUERY_LIMIT_MAX + 1];
+    char cursor[CURSOR_TEXT];
+    uint64_t after = 0;
+
+    if (r->query.cursor[0] && !cursor_number_parse(r->query.cursor, &after)) {
+        api_problem(r, 400, "cursor must be a nextCursor of this list");
+        return;
+    }
+    size_t n = engine_channels(r->api->engine, after, page, r->query.limit + 1);
+    bool more = n > r->query.limit;
+    size_t shown = more ? r->query.limit : n;
+    api_page_begin(r);
+    for (size_t i = 0; i < shown; i++) {
+        json_object(&r->json, NULL);
+        write_channel(&r->json, page[i]);
+        json_object_end(&r->json);
+    }
+    if (more)
+        cursor_number_format(cursor, page[shown - 1]->number);
+    for (size_t i = 0; i < n; i++)
+        channel_unref(page[i]);
+    api_page_end(r, more ? cursor : NULL);
+}
+
+void
+channels_show(struct api_request *r)
+{
+    answer_channel(r, r->channel, 200);
+}
+
+/* ---- change and delete ---- */
+
+/* A copy of the channel as it is now, not as it was when the request came; NULL, with
+ * the reason set, if it is gone. */
+static struct channel *
+copy_now(struct engine *engine, struct api_request *r)
+{
+    struct channel *now = engine_channel(engine, slice_of(r->channel->id));
+    struct channel *copy = NULL;
+    if (now && now->number == r->channel->number)
+        copy = channel_copy(now);
+    else
+        err_set(&r->op.change.err, E_NOT_FOUND, "no such channel");
+    if (now)
+        channel_unref(now);
+    return copy;
+}
+
+static int
+change_apply(struct engine *engine, struct engine_change *change)
+{
+    struct api_request *r = container_of(change, struct api_request, op.change);
+    const struct channel_body *body = r->own;
+    struct channel *channel = copy_now(engine, r);
+    if (!channel)
+        return E_NOT_FOUND;
+    if (body->name) {
+        free(channel->name);
+        channel->name = xstrdup(body->name);
+    }
+    channel->updated_ms = clock_wall_us(engine_clock(engine)) / 1000;
+    change->channel = channel;
+    return 0;
+}
+
+static void
+change_done(struct engine_change *change)
+{
+    struct api_request *r = container_of(change, struct api_request, op.change);
+    if (change->result != 0)
+        api_refuse(r, change->result, change->err.text);
+    else
+        answer_channel(r, change->channel, 200);
+}
+
+void
+channels_change(struct api_request *r)
+{
+    if (read_body(r, 1) != 0)
+        return;
+    r->op.change = (struct engine_change){.apply = change_apply, .done = change_done};
+    httpd_hold(r->req);
+    engine_change(r->api->engine, &r->op.change);
+}
+
+static int
+delete_apply(struct engine *engine, struct engine_change *change)
+{
+    struct api_request *r = container_of(change, struct api_request, op.change);
+    struct channel *channel = copy_now(engine, r);
+    if (!channel)
+        return E_NOT_FOUND;
+    channel->deleted = true;
+    channel->updated_ms = clock_wall_us(engine_clock(engine)) / 1000;
+    change->channel = channel;
+    return 0;
+}
+
+static void
+delete_done(struct engine_change *change)
+{
+    struct api_request *r = container_of(change, struct api_request, op.change);
+    if (change->result != 0)
+        api_refuse(r, change->result, change->err.text);
+    else
+        api_answer(r->req, 204, NULL, NULL, 0);
+}
+
+void
+channels_delete(struct api_request *r)
+{
+    r->op.change = (struct engine_change){.apply = delete_apply, .done = delete_done};
+    httpd_hold(r->req);
+    engine_change(r->api->engine, &r->op.change);
+}

@@ -1,0 +1,251 @@
+/* Query parameters: a table of names, each with its reader. */
+#include "api/query.h"
+
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/timefmt.h"
+#include "core/call.h"
+#include "core/event.h"
+
+/* ---- one parameter each; the value is a string ---- */
+
+static int
+read_limit(struct query *query, const char *value, struct err *err)
+{
+    size_t n = 0;
+    size_t digits = strspn(value, "0123456789");
+    if (digits > 0 && digits <= 3 && value[digits] == '\0')
+        for (const char *p = value; *p; p++)
+            n = n * 10 + (size_t)(*p - '0');
+    if (n < 1 || n > QUERY_LIMIT_MAX)
+        return err_set(err, E_INVALID, "limit must be a number from 1 to %d",
+                       QUERY_LIMIT_MAX);
+    query->limit = n;
+    return 0;
+}
+
+static int
+read_cursor(struct query *query, const char *value, struct err *err)
+{
+    size_t n = strlen(value);
+    if (n == 0 || n >= sizeof(query->cursor))
+        return err_set(err, E_INVALID, "cursor must be a nextCursor of this list");
+    memcpy(query->cursor, value, n + 1);
+    return 0;
+}
+
+/* The next name of a comma list; false at its end. */
+static bool
+next_name(const char **at, struct slice *name)
+{
+    if (!*at)
+        return false;
+    size_t n = strcspn(*at, ",");
+    *name = (struct slice){*at, n};
+    *at = (*at)[n] == ',' ? *at + n + 1 : NULL;
+    return true;
+}
+
+static int
+unknown_name(const char *parameter, struct slice name, const char *(*known)(unsigned),
+             unsigned n, struct err *err)
+{
+    char list[200] = "";
+    size_t used = 0;
+    for (unsigned i = 0; i < n; i++) {
+        const char *known_name = known(i);
+        if (known_name && used < sizeof(list))
+            used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s",
+                                     used ? ", " : "", known_name);
+    }
+    return err_set(err, E_INVALID, "%s: \"%.*s\" is not one of %s", parameter,
+                   (int)(name.n < 64 ? name.n : 64), name.p, list);
+}
+
+static const char *
+known_type(unsigned i)
+{
+    return event_type_name((enum event_type)i);
+}
+
+static int
+read_type(struct query *query, const char *value, struct err *err)
+{
+    struct slice name;
+    uint32_t types = 0;
+    while (next_name(&value, &name)) {
+        enum event_type type;
+        if (!event_type_parse(name, &type))
+            return unknown_name("type", name, known_type, EVENT_TYPES, err);
+        types |= 1u << type;
+    }
+    query->types = types;
+    return 0;
+}
+
+/* In flight is never shown, so nobody can ask for it. */
+static const char *
+known_state(unsigned i)
+{
+    return i == CALL_IN_FLIGHT ? NULL : call_state_name((enum call_state)i);
+}
+
+static int
+read_state(struct query *query, const char *value, struct err *err)
+{
+    struct slice name;
+    uint32_t states = 0;
+    while (next_name(&value, &name)) {
+        enum call_state state;
+        if (!call_state_parse(name, &state) || state == CALL_IN_FLIGHT)
+            return unknown_name("state", name, known_state, CALL_STATES, err);
+        states |= 1u << state;
+    }
+    query->states = states;
+    return 0;
+}
+
+static int
+read_subscription(struct query *query, const char *value, struct err *err)
+{
+    struct slice id = slice_of(value);
+    if (!id_valid(id))
+        return err_set(err, E_INVALID,
+                       "subscription must be an id: 1 to 64 characters of "
+                       "A-Z a-z 0-9 _ . -");
+    memcpy(query->subscription, id.p, id.n);
+    query->subscription[id.n] = '\0';
+    return 0;
+}
+
+/* The smallest key at or after a time. */
+static int
+read_time(const char *name, const char *value, uint64_t *key, struct err *err)
+{
+    msec_t at_ms;
+    if (!time_parse(slice_of(value), &at_ms))
+        return err_set(err, E_INVALID,
+                       "%s must be a time like 2024-03-04T09:50:51.375Z", name);
+    *key = event_key_at(at_ms);
+    return 0;
+}
+
+static int
+read_since(struct query *query, const char *value, struct err *err)
+{
+    return read_time("since", value, &query->since_key, err);
+}
+
+static int
+read_until(struct query *query, const char *value, struct err *err)
+{
+    return read_time("until", value, &query->before_key, err);
+}
+
+static int
+read_webhook(struct query *query, const char *value, struct err *err)
+{
+    uint64_t number;
+    if (!webhook_id_parse(slice_of(value), &number) || number == 0)
+        return err_set(err, E_INVALID, "webhook must be the id of a webhook");
+    query->webhook = number;
+    return 0;
+}
+
+/* ---- all of them ---- */
+
+static const struct parameter {
+    const char *name;
+    uint32_t bit;
+    int (*read)(struct query *query, const char *value, struct err *err);
+} parameters[] = {
+    {"limit", QUERY_LIMIT, read_limit},
+    {"cursor", QUERY_CURSOR, read_cursor},
+    {"type", QUERY_TYPE, read_type},
+    {"subscription", QUERY_SUBSCRIPTION, read_subscription},
+    {"since", QUERY_SINCE, read_since},
+    {"until", QUERY_UNTIL, read_until},
+    {"state", QUERY_STATE, read_state},
+    {"webhook", QUERY_WEBHOOK, read_webhook},
+};
+
+struct reading {
+    struct query *query;
+    uint32_t allowed;
+    int rc;
+    struct err *err;
+};
+
+static int
+refuse_unknown(const char *name, uint32_t allowed, struct err *err)
+{
+    char list[200] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < ARRAY_LEN(parameters); i++)
+        if ((allowed & parameters[i].bit) && used < sizeof(list))
+            used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s",
+                                     used ? ", " : "", parameters[i].name);
+    if (!allowed)
+        return err_set(err, E_INVALID, "this request takes no query parameters");
+    return err_set(err, E_INVALID, "unknown query parameter \"%.64s\": there are %s",
+                   name, list);
+}
+
+static void
+read_one(void *ctx, const char *name, const char *value)
+{
+    struct reading *reading = ctx;
+    if (reading->rc != 0)
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(parameters); i++) {
+        const struct parameter *parameter = &parameters[i];
+        if (!(reading->allowed & parameter->bit) || strcmp(name, parameter->name) != 0)
+            continue;
+        if (reading->query->given & parameter->bit) {
+            reading->rc =
+                err_set(reading->err, E_INVALID, "%s is given twice", parameter->name);
+            return;
+        }
+        reading->query->given |= parameter->bit;
+        reading->rc = parameter->read(reading->query, value ? value : "", reading->err);
+        return;
+    }
+    reading->rc = refuse_unknown(name, reading->allowed, reading->err);
+}
+
+int
+query_read(struct query *query, const struct httpd_req *req, uint32_t allowed,
+           struct err *err)
+{
+    struct query fresh = {
+        .limit = QUERY_LIMIT_DEFAULT,
+        .types = EVENT_ALL_TYPES,
+        .states = (1u << CALL_STATES) - 1,
+        .before_key = UINT64_MAX,
+    };
+    struct reading reading = {.query = &fresh, .allowed = allowed, .err = err};
+
+    httpd_query_each(req, read_one, &reading);
+    if (reading.rc == 0)
+        *query = fresh;
+    return reading.rc;
+}
+
+void
+cursor_number_format(char out[CURSOR_TEXT], uint64_t number)
+{
+    snprintf(out, CURSOR_TEXT, "%016llx", (unsigned long long)number);
+}
+
+bool
+cursor_number_parse(const char *text, uint64_t *number)
+{
+    uint64_t value = 0;
+    if (strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16)
+        return false;
+    for (const char *p = text; *p; p++)
+        value = value << 4 | (uint64_t)(*p <= '9' ? *p - '0' : *p - 'a' + 10);
+    *number = value;
+    return true;
+}

@@ -1,0 +1,47 @@
+/* Query parameters, read strictly: what a route does not know it refuses. */
+#pragma once
+
+#include "base/err.h"
+#include "base/httpd.h"
+#include "base/ids.h"
+#include "base/types.h"
+
+enum {
+    QUERY_LIMIT = 1 << 0,
+    QUERY_CURSOR = 1 << 1,
+    QUERY_TYPE = 1 << 2,
+    QUERY_SUBSCRIPTION = 1 << 3,
+    QUERY_SINCE = 1 << 4,
+    QUERY_UNTIL = 1 << 5,
+    QUERY_STATE = 1 << 6,
+    QUERY_WEBHOOK = 1 << 7,
+    QUERY_PAGE = QUERY_LIMIT | QUERY_CURSOR,
+    QUERY_EVENTS =
+        QUERY_PAGE | QUERY_TYPE | QUERY_SUBSCRIPTION | QUERY_SINCE | QUERY_UNTIL,
+    QUERY_CALLS = QUERY_EVENTS | QUERY_STATE | QUERY_WEBHOOK
+};
+
+#define QUERY_LIMIT_DEFAULT 50
+#define QUERY_LIMIT_MAX     200
+#define CURSOR_TEXT         80 /* room for a cursor and its NUL */
+
+struct query {
+    uint32_t given;
+    size_t limit;
+    char cursor[CURSOR_TEXT];
+    uint32_t types;  /* bit per event_type */
+    uint32_t states; /* bit per call_state */
+    char subscription[ID_MAX + 1];
+    uint64_t since_key;  /* since: keys >= */
+    uint64_t before_key; /* until: keys <; UINT64_MAX = no end */
+    uint64_t webhook;    /* 0 = any */
+};
+
+/* `allowed` is a set of QUERY_*. 0, or E_INVALID with a sentence. */
+int query_read(struct query *query, const struct httpd_req *req, uint32_t allowed,
+               struct err *err) must_check;
+
+/* Cursors are the place of the last row: a number here, an id where ids stand for
+ * places. */
+void cursor_number_format(char out[CURSOR_TEXT], uint64_t number);
+bool cursor_number_parse(const char *text, uint64_t *number);

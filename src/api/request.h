@@ -1,0 +1,104 @@
+/*
+ * One request on its way through api/: what the path, the key and the query said, the
+ * engine's request that answers it, and the ways to answer. Private to api/.
+ *
+ * A request lives from head to over. Once it is answered from another thread than its
+ * own it may be gone at any moment: an answer is always the last thing that is done.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "api/api.h"
+#include "api/query.h"
+#include "base/json_out.h"
+
+struct route;
+
+struct api {
+    struct api_options options;
+    struct engine *engine;
+    struct httpd *httpd;
+    pthread_key_t batch_key; /* each server thread's struct event_batch */
+    atomic_bool quiesced;
+    msec_t started_ms; /* wall */
+};
+
+struct api_request {
+    struct api *api;
+    struct httpd_req *req;
+    const struct route *route;
+    struct slice channel_id, id; /* from the path; p NULL where the route has none */
+    struct key key;
+    struct channel *channel; /* a reference; NULL on routes above channels */
+    struct webhook *webhook; /* a reference, for handlers that need it until the end */
+    enum event_format format;
+    struct query query;
+    union {
+        struct engine_change change;
+        struct engine_ingest ingest;
+        struct engine_events events;
+        struct engine_event event;
+        struct engine_calls calls;
+        struct engine_call call;
+        struct engine_retry retry;
+        struct engine_counts counts;
+    } op;
+    uint32_t events_by_type[EVENT_TYPES]; /* of an ingest */
+    struct buf out;                       /* the answer, while it is being built */
+    struct json_out json;
+    bool cut; /* the answer has its most bytes: the rows that follow are left out */
+    uint64_t last_event, last_webhook; /* the last row that is in it */
+    void *own; /* the handler's, freed with own_free when the request is over */
+    void (*own_free)(void *own);
+};
+
+/* An answer that grows with what was stored stops taking rows after so many bytes … */
+#define API_PAGE_BYTES ((size_t)4 << 20)
+/* … and the row that went beyond fits below this. */
+#define API_ANSWER_MAX ((size_t)8 << 20)
+/* Bodies that configure something. */
+#define API_CONFIG_BODY_MAX ((size_t)256 << 10)
+
+/* This thread's batch; ends with the thread. */
+struct event_batch *api_batch(struct api *api);
+
+/* ---- problem.c: answers ---- */
+
+/* What is wrong inside a body. */
+struct problem_place {
+    int64_t index;     /* of the event; -1 = none */
+    struct slice path; /* JSON pointer; p NULL = none */
+};
+
+#define PROBLEM_NOWHERE ((struct problem_place){-1, {NULL, 0}})
+
+void problem_answer(struct httpd_req *req, unsigned status, struct problem_place place,
+                    const char *detail);
+void api_problem(struct api_request *r, unsigned status, const char *fmt, ...)
+    printf_like(3, 4);
+/* The answer for an error of the engine; `why` may be NULL or empty. */
+void api_refuse(struct api_request *r, int code, const char *why);
+
+void api_answer(struct httpd_req *req, unsigned status, const char *type, char *body,
+                size_t n);
+/* Starts r->out and r->json with an open object. */
+void api_json_begin(struct api_request *r);
+/* Closes the object and answers with it. */
+void api_json_end(struct api_request *r, unsigned status);
+/* A list: {"data":[ … ],"nextCursor":…}; NULL when this was all. */
+void api_page_begin(struct api_request *r);
+void api_page_end(struct api_request *r, const char *cursor);
+
+/* ---- auth.c ---- */
+
+/* Whose key, which channel, may it? Fills r->key and r->channel, or answers and returns
+ * an error. */
+int auth_check(struct api_request *r) must_check;
+
+/* ---- content.c ---- */
+
+/* Type, encoding and length of the body against what the route takes. Fills r->format,
+ * or answers and returns an error. */
+int content_check(struct api_request *r) must_check;

@@ -1,0 +1,347 @@
+/* Reading what a client wants a webhook to be. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "api/fields.h"
+#include "api/resources.h"
+#include "base/mem.h"
+#include "core/signature.h"
+
+static void
+body_free(void *own)
+{
+    struct webhook_body *body = own;
+    webhook_unref(body->values);
+    free(body);
+}
+
+static void
+replace_text(char **text, struct slice value)
+{
+    free(*text);
+    *text = xstrndup(value.p, value.n);
+}
+
+static int
+read_url(struct reader *rd, const struct json_token *value, void *out)
+{
+    struct webhook_body *body = out;
+    struct slice url;
+    struct err err = {0};
+    int rc = reader_text(rd, value, 1, WEBHOOK_URL_MAX, &url);
+    if (rc != 0)
+        return rc;
+    replace_text(&body->values->url, url);
+    if (engine_url_check(rd->request->api->engine, body->values->url, &err) != 0)
+        return reader_fail(rd, "%s", err.text);
+    body->given |= WEBHOOK_URL;
+    return 0;
+}
+
+/* ---- events ---- */
+
+static int
+refuse_type(struct reader *rd)
+{
+    char list[200] = "";
+    struct buf names;
+    buf_init(&names, sizeof(list) - 1);
+    for (int type = 0; type < EVENT_TYPES; type++)
+        buf_addf(&names, "%s%s", type ? ", " : "",
+                 event_type_name((enum event_type)type));
+    memcpy(list, names.p, names.n);
+    buf_fini(&names);
+    return reader_fail(rd, "unknown event: there are %s", list);
+}
+
+static int
+read_type(struct reader *rd, const struct json_token *value, uint32_t *types)
+{
+    struct slice name;
+    enum event_type type;
+    int rc = reader_text(rd, value, 0, API_CONFIG_BODY_MAX, &name);
+    if (rc != 0)
+        return rc;
+    if (!event_type_parse(name, &type))
+        return refuse_type(rd);
+    *types |= 1u << type;
+    return 0;
+}
+
+static int
+read_events(struct reader *rd, const struct json_token *value, void *out)
+{
+    struct webhook_body *body = out;
+    uint32_t types = 0;
+    int rc = 0;
+
+    if (value->type != JSON_ARRAY)
+        return reader_fail(rd, "must be an array of event names, not %s",
+                           json_type_name(value->type));
+    if (value->count == 0)
+        return reader_fail(rd, "must name at least one event; leave it out for all");
+    const struct json_token *name = json_first(&rd->doc, value);
+    for (size_t i = 0; name && rc == 0; i++) {
+        char index[24];
+        snprintf(index, sizeof(index), "%zu", i);
+        size_t mark = reader_enter(rd, slice_of(index));
+        rc = read_type(rd, name, &types);
+        reader_leave(rd, mark);
+        name = json_after(&rd->doc, value, name);
+    }
+    if (rc == 0) {
+        body->values->types = types;
+        body->given |= WEBHOOK_EVENTS;
+    }
+    return rc;
+}
+
+static int
+read_description(struct reader *rd, const struct json_token *value, void *out)
+{
+    struct webhook_body *body = out;
+    struct slice text;
+    body->given |= WEBHOOK_DESCRIPTION;
+    if (value->type == JSON_NULL)
+        return 0;
+    int rc = reader_text(rd, value, 0, WEBHOOK_DESCRIPTION_MAX, &text);
+    if (rc == 0)
+        replace_text(&body->values->description, text);
+    return rc;
+}
+
+/* ---- headers ---- */
+
+static bool
+has_header(const struct webhook *webhook, const char *name)
+{
+    for (size_t i = 0; i < webhook->n_headers; i++)
+        if (strcasecmp(webhook->headers[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static int
+read_header(struct reader *rd, struct slice name, const struct json_token *value,
+            struct webhook *webhook)
+{
+    struct slice text;
+    struct err err = {0};
+    int rc = reader_text(rd, value, 0, WEBHOOK_HEADER_VALUE_MAX, &text);
+    if (rc != 0)
+        return rc;
+    if (webhook_header_check(name, text, &err) != 0)
+        return reader_fail(rd, "%s", err.text);
+    if (has_header(webhook, name.p))
+        return reader_fail(rd, "is given twice: case makes no difference");
+    webhook_add_header(webhook, name, text);
+    return 0;
+}
+
+static int
+read_headers(struct reader *rd, const struct json_token *value, void *out)
+{
+    struct webhook_body *body = out;
+    struct buf name;
+    int rc = 0;
+
+    if (value->type != JSON_OBJECT)
+        return reader_fail(rd, "must be an object of strings, not %s",
+                           json_type_name(value->type));
+    if (value->count > WEBHOOK_HEADERS_MAX)
+        return reader_fail(rd, "may have at most %d headers", WEBHOOK_HEADERS_MAX);
+    buf_init(&name, API_CONFIG_BODY_MAX);
+    const struct json_token *key = json_first(&rd->doc, value);
+    while (key && rc == 0) {
+        const struct json_token *text = json_after(&rd->doc, value, key);
+        buf_reset(&name);
+        buf_add(&name, "", 0); /* a name may be empty, and has its NUL even then */
+        json_string_add(&rd->doc, key, &name);
+        if (name.failed) {
+            api_refuse(rd->request, E_NO_MEMORY, NULL);
+            rc = E_NO_MEMORY;
+            break;
+        }
+        size_t mark = reader_enter(rd, buf_slice(&name));
+        rc = read_header(rd, buf_slice(&name), text, body->values);
+        reader_leave(rd, mark);
+        key = json_after(&rd->doc, value, text);
+    }
+    buf_fini(&name);
+    body->given |= WEBHOOK_HEADERS;
+    return rc;
+}
+
+static int
+read_secret(struct reader *rd, const struct json_token *value, void *out)
+{
+    struct webhook_body *body = out;
+    struct slice secret;
+    struct err err = {0};
+    int rc = reader_text(rd, value, 1, API_CONFIG_BODY_MAX, &secret);
+    if (rc != 0)
+        return rc;
+    if (secret_check(secret, &err) != 0)
+        return reader_fail(rd, "%s", err.text);
+    replace_text(&body->values->secret, secret);
+    body->given |= WEBHOOK_SECRET;
+    return 0;
+}
+
+static int
+read_enabled(struct reader *rd, const struct json_token *value, void *out)
+{
+    struct webhook_body *body = out;
+    body->given |= WEBHOOK_ENABLED;
+    return reader_bool(rd, value, &body->values->enabled);
+}
+
+/* ---- retry ---- */
+
+#define DAY_S 86400.0
+
+static int
+read_max_retries(struct reader *rd, const struct json_token *value, void *out)
+{
+    struct retry_policy *retry = out;
+    int64_t n;
+    int rc = reader_int(rd, value, 0, 20, &n);
+    if (rc == 0)
+        retry->max_retries = (uint32_t)n;
+    return rc;
+}
+
+static int
+read_seconds(struct reader *rd, const struct json_token *value, double max, msec_t *out)
+{
+    double seconds;
+    int rc = reader_number(rd, value, 1, max, &seconds);
+    if (rc == 0)
+        *out = (msec_t)(seconds * 1000 + 0.5);
+    return rc;
+}
+
+static int
+read_initial_delay(struct reader *rd, const struct json_token *value, void *out)
+{
+    struct retry_policy *retry = out;
+    return read_seconds(rd, value, DAY_S, &retry->initial_delay_ms);
+}
+
+static int
+read_factor(struct reader *rd, const struct json_token *value, void *out)
+{
+    struct retry_policy *retry = out;
+    return reader_number(rd, value, 1, 10, &retry->factor);
+}
+
+static int
+read_max_delay(struct reader *rd, const struct json_token *value, void *out)
+{
+    struct retry_policy *retry = out;
+    return read_seconds(rd, value, 7 * DAY_S, &retry->max_delay_ms);
+}
+
+static const struct field retry_fields[] = {
+    {"maxRetries", read_max_retries},
+    {"initialDelay", read_initial_delay},
+    {"factor", read_factor},
+    {"maxDelay", read_max_delay},
+};
+
+static int
+read_retry(struct reader *rd, const struct json_token *value, void *out)
+{
+    struct webhook_body *body = out;
+    struct webhook *webhook = body->values;
+
+    body->given |= WEBHOOK_RETRY;
+    webhook->own_retry = value->type != JSON_NULL;
+    webhook->retry = retry_default;
+    if (!webhook->own_retry)
+        return 0;
+    int rc = reader_object(rd, value, retry_fields, ARRAY_LEN(retry_fields),
+                           &webhook->retry);
+    if (rc != 0 || webhook->retry.max_delay_ms >= webhook->retry.initial_delay_ms)
+        return rc;
+    reader_enter(rd, SLICE("maxDelay"));
+    return reader_fail(rd, "must be at least initialDelay, which is %g",
+                       (double)webhook->retry.initial_delay_ms / 1000);
+}
+
+/* ---- the whole body ---- */
+
+static const struct field fields[] = {
+    {"url", read_url},
+    {"events", read_events},
+    {"description", read_description},
+    {"headers", read_headers},
+    {"secret", read_secret},
+    {"enabled", read_enabled},
+    {"retry", read_retry},
+};
+
+int
+webhook_body_read(struct api_request *r, bool url_needed)
+{
+    struct webhook_body *body = xcalloc(1, sizeof(*body));
+    body->values = webhook_new();
+    r->own = body;
+    r->own_free = body_free;
+
+    struct reader rd;
+    int rc = reader_init(&rd, r);
+    if (rc == 0)
+        rc = reader_object(&rd, &rd.doc.tokens[0], fields, ARRAY_LEN(fields), body);
+    if (rc == 0 && url_needed && !(body->given & WEBHOOK_URL))
+        rc = reader_missing(&rd, "url");
+    reader_fini(&rd);
+    return rc;
+}
+
+static void
+apply_enabled(struct webhook *webhook, bool enabled)
+{
+    /* A webhook that is disabled already keeps the reason it has. */
+    if (webhook->enabled == enabled)
+        return;
+    webhook->enabled = enabled;
+    free(webhook->disabled_reason);
+    webhook->disabled_reason = enabled ? NULL : xstrdup("by request");
+}
+
+static void
+apply_headers(struct webhook *webhook, const struct webhook *values)
+{
+    webhook_clear_headers(webhook);
+    for (size_t i = 0; i < values->n_headers; i++)
+        webhook_add_header(webhook, slice_of(values->headers[i].name),
+                           slice_of(values->headers[i].value));
+}
+
+void
+webhook_body_apply(const struct webhook_body *body, struct webhook *webhook)
+{
+    const struct webhook *values = body->values;
+
+    if (body->given & WEBHOOK_URL)
+        replace_text(&webhook->url, slice_of(values->url));
+    if (body->given & WEBHOOK_EVENTS)
+        webhook->types = values->types;
+    if (body->given & WEBHOOK_DESCRIPTION) {
+        free(webhook->description);
+        webhook->description =
+            values->description ? xstrdup(values->description) : NULL;
+    }
+    if (body->given & WEBHOOK_HEADERS)
+        apply_headers(webhook, values);
+    if (body->given & WEBHOOK_SECRET)
+        replace_text(&webhook->secret, slice_of(values->secret));
+    if (body->given & WEBHOOK_ENABLED)
+        apply_enabled(webhook, values->enabled);
+    if (body->given & WEBHOOK_RETRY) {
+        webhook->own_retry = values->own_retry;
+        webhook->retry = values->retry;
+    }
+}
