@@ -1,0 +1,441 @@
+/* One request: an easy handle, its headers, and how it ended. */
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "core/signature.h"
+#include "send/curl_private.h"
+#include "send/guard.h"
+
+#define USER_AGENT "Pushwire/" PUSHWIRE_VERSION
+
+/* Answers are short. */
+#define BUFFER_BYTES 4096L
+
+/* After this a name is looked up again and the certificate checked again. */
+#define CONNECTION_LIFE_S 60L
+#define CONNECTION_IDLE_S 30L
+
+/* ---- targets ---- */
+
+static bool
+add_line(struct curl_slist **list, const char *line)
+{
+    struct curl_slist *more = curl_slist_append(*list, line);
+    if (!more)
+        return false;
+    *list = more;
+    return true;
+}
+
+static bool
+add_header(struct curl_slist **list, const struct webhook_header *header)
+{
+    size_t n = strlen(header->name) + strlen(header->value) + 3;
+    char *line = xmalloc(n);
+
+    /* To libcurl "Name:" means leave it out, and "Name;" an empty value. */
+    if (header->value[0])
+        snprintf(line, n, "%s: %s", header->name, header->value);
+    else
+        snprintf(line, n, "%s;", header->name);
+    bool ok = add_line(list, line);
+    free(line);
+    return ok;
+}
+
+static bool
+make_headers(struct target *target)
+{
+    const struct webhook *webhook = target->webhook;
+    bool accept = false;
+
+    if (!add_line(&target->headers, "Content-Type: application/json") ||
+        !add_line(&target->headers, "Expect:"))
+        return false;
+    for (size_t i = 0; i < webhook->n_headers; i++) {
+        if (strcasecmp(webhook->headers[i].name, "Accept") == 0)
+            accept = true;
+        if (!add_header(&target->headers, &webhook->headers[i]))
+            return false;
+    }
+    return accept || add_line(&target->headers, "Accept:");
+}
+
+struct target *
+target_new(struct curl_transport *ct, struct webhook *webhook)
+{
+    struct target *target = xcalloc(1, sizeof(*target));
+
+    target->refs = 1;
+    target->webhook = webhook_ref(webhook);
+    target->signer = signer_new(slice_of(webhook->secret));
+    target->usable =
+        webhook->url &&
+        guard_url_check(webhook->url, ct->options.allow_private, NULL) == 0;
+    if (!make_headers(target)) {
+        target_unref(target);
+        return NULL;
+    }
+    return target;
+}
+
+void
+target_unref(struct target *target)
+{
+    if (!target || --target->refs > 0)
+        return;
+    signer_free(target->signer);
+    curl_slist_free_all(target->headers);
+    webhook_unref(target->webhook);
+    free(target);
+}
+
+/* ---- what libcurl calls ---- */
+
+static curl_socket_t
+open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct request *request = ctx;
+    struct curl_transport *ct = request->transport;
+
+    (void)purpose;
+    if (!ct->options.allow_private && !guard_address_allowed(&address->addr)) {
+        request->not_allowed = true;
+        return CURL_SOCKET_BAD;
+    }
+    int fd =
+        socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd < 0)
+        return CURL_SOCKET_BAD;
+    struct sock *sock = sock_at(ct, fd);
+    if (!sock) {
+        close(fd);
+        return CURL_SOCKET_BAD;
+    }
+    *sock = (struct sock){.ours = true};
+    return fd;
+}
+
+static int
+close_socket(void *ctx, curl_socket_t fd)
+{
+    struct sock *sock = sock_at(ctx, fd);
+    if (sock)
+        *sock = (struct sock){0}; /* epoll forgets what is closed */
+    return close(fd);
+}
+
+/* Also before a request on a connection that is used again, where no socket is opened.
+ */
+static int
+before_request(void *ctx, char *peer, char *local, int peer_port, int local_port)
+{
+    struct request *request = ctx;
+    struct sockaddr_storage sa = {0};
+    struct sockaddr_in *in = (void *)&sa;
+    struct sockaddr_in6 *in6 = (void *)&sa;
+
+    (void)local;
+    (void)peer_port;
+    (void)local_port;
+    if (inet_pton(AF_INET, peer, &in->sin_addr) == 1)
+        sa.ss_family = AF_INET;
+    else if (inet_pton(AF_INET6, peer, &in6->sin6_addr) == 1)
+        sa.ss_family = AF_INET6;
+    if (guard_address_allowed((const struct sockaddr *)&sa))
+        return CURL_PREREQFUNC_OK;
+    request->not_allowed = true;
+    return CURL_PREREQFUNC_ABORT;
+}
+
+static size_t
+got_header(char *bytes, size_t one, size_t n, void *ctx)
+{
+    struct request *request = ctx;
+    (void)one; /* always 1 */
+    msec_t now_ms = request->attempt->began_wall_ms;
+    return answer_line(&request->answer, (struct slice){bytes, n}, now_ms) ? n : 0;
+}
+
+static size_t
+got_body(char *bytes, size_t one, size_t n, void *ctx)
+{
+    struct request *request = ctx;
+    (void)one;
+    return answer_body(&request->answer, (struct slice){bytes, n}) ? n : 0;
+}
+
+/* ---- requests ---- */
+
+/* Everything that is the same for all requests. */
+static CURLcode
+set_up_protocol(CURL *easy, const struct curl_transport *ct)
+{
+    const struct {
+        CURLoption option;
+        long value;
+    } numbers[] = {
+        {CURLOPT_POST, 1},
+        {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
+        {CURLOPT_HTTP09_ALLOWED, 0},
+        {CURLOPT_HTTP_CONTENT_DECODING, 0},
+        {CURLOPT_PATH_AS_IS, 1},
+        {CURLOPT_FOLLOWLOCATION, 0},
+        {CURLOPT_NETRC, CURL_NETRC_IGNORED},
+        {CURLOPT_NOPROGRESS, 1},
+        {CURLOPT_NOSIGNAL, 1},
+        {CURLOPT_QUICK_EXIT, 1}, /* never wait for a thread that looks up a name */
+        {CURLOPT_TCP_NODELAY, 1},
+        {CURLOPT_BUFFERSIZE, BUFFER_BYTES},
+        {CURLOPT_MAXLIFETIME_CONN, CONNECTION_LIFE_S},
+        {CURLOPT_MAXAGE_CONN, CONNECTION_IDLE_S},
+        {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
+        {CURLOPT_SSL_VERIFYPEER, 1},
+        {CURLOPT_SSL_VERIFYHOST, 2},
+        {CURLOPT_SSL_ENABLE_ALPN, 0},
+        {CURLOPT_TIMEOUT_MS, (long)ct->options.deadline_ms},
+    };
+    const struct {
+        CURLoption option;
+        const char *value;
+    } texts[] = {
+        {CURLOPT_PROTOCOLS_STR, ct->options.allow_private ? "http,https" : "https"},
+        {CURLOPT_REDIR_PROTOCOLS_STR, "https"},
+        {CURLOPT_PROXY, ""}, /* not even one from the environment */
+        {CURLOPT_NOPROXY, "*"},
+        {CURLOPT_USERAGENT, USER_AGENT},
+    };
+    CURLcode code = CURLE_OK;
+
+    for (size_t i = 0; i < ARRAY_LEN(numbers) && code == CURLE_OK; i++)
+        code = curl_easy_setopt(easy, numbers[i].option, numbers[i].value);
+    for (size_t i = 0; i < ARRAY_LEN(texts) && code == CURLE_OK; i++)
+        code = curl_easy_setopt(easy, texts[i].option, texts[i].value);
+    if (code == CURLE_OK && ct->ca_file)
+        code = curl_easy_setopt(easy, CURLOPT_CAINFO, ct->ca_file);
+    return code;
+}
+
+static CURLcode
+set_up_callbacks(struct request *request)
+{
+    CURL *easy = request->easy;
+    struct curl_transport *ct = request->transport;
+    CURLcode code = CURLE_OK;
+
+    /* One after the other until one fails. */
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_PRIVATE, request);
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, got_header);
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_HEADERDATA, request);
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, got_body);
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
+    code =
+        code ? code : curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, request);
+    code =
+        code ? code : curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    /* The connection outlives the request. */
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, ct);
+    if (ct->options.allow_private)
+        return code;
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request);
+    return code ? code : curl_easy_setopt(easy, CURLOPT_PREREQDATA, request);
+}
+
+struct request *
+request_new(struct curl_transport *ct)
+{
+    struct request *request = xcalloc(1, sizeof(*request));
+
+    request->transport = ct;
+    for (size_t i = 0; i < CHANGING_HEADERS; i++) {
+        request->lines[i].data = request->text[i];
+        if (i + 1 < CHANGING_HEADERS)
+            request->lines[i].next = &request->lines[i + 1];
+    }
+    request->easy = curl_easy_init();
+    if (!request->easy || set_up_protocol(request->easy, ct) != CURLE_OK ||
+        set_up_callbacks(request) != CURLE_OK ||
+        curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, request->lines) !=
+            CURLE_OK) {
+        request_free(request);
+        return NULL;
+    }
+    return request;
+}
+
+void
+request_free(struct request *request)
+{
+    if (!request)
+        return;
+    if (request->easy)
+        curl_easy_cleanup(request->easy);
+    answer_fini(&request->answer);
+    free(request);
+}
+
+static void
+sign(struct request *request)
+{
+    const struct attempt *attempt = request->attempt;
+    int64_t timestamp_s = attempt->began_wall_ms / 1000;
+    char signature[SIGNATURE_TEXT];
+
+    signer_sign(request->target->signer, slice_of(attempt->event_id), timestamp_s,
+                attempt->body, signature);
+    snprintf(request->text[0], HEADER_LINE, "webhook-id: %s", attempt->event_id);
+    snprintf(request->text[1], HEADER_LINE, "webhook-timestamp: %lld",
+             (long long)timestamp_s);
+    snprintf(request->text[2], HEADER_LINE, "webhook-signature: %s", signature);
+    request->lines[CHANGING_HEADERS - 1].next = request->target->headers;
+}
+
+bool
+request_prepare(struct request *request, struct target *target, struct attempt *attempt)
+{
+    struct clock *clock = request->transport->options.clock;
+    CURL *easy = request->easy;
+
+    target->refs++;
+    request->target = target;
+    request->attempt = attempt;
+    request->not_allowed = false;
+    request->aborted = false;
+    request->refusal = NULL;
+    answer_reset(&request->answer);
+    request->began_us = clock_mono_us(clock);
+    attempt->began_wall_ms = clock_wall_us(clock) / 1000;
+
+    if (!target->usable)
+        request->refusal = "target not allowed";
+    else if (!target->signer)
+        request->refusal = "secret not usable";
+    if (request->refusal)
+        return false;
+    sign(request);
+    if (curl_easy_setopt(easy, CURLOPT_URL, target->webhook->url) != CURLE_OK ||
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                         (curl_off_t)attempt->body.n) != CURLE_OK ||
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
+                         attempt->body.p ? attempt->body.p : "") != CURLE_OK) {
+        request->refusal = "out of memory";
+        return false;
+    }
+    return true;
+}
+
+/* ---- how it ended ---- */
+
+static usec_t
+time_of(CURL *easy, CURLINFO info)
+{
+    curl_off_t value = 0;
+    return curl_easy_getinfo(easy, info, &value) == CURLE_OK ? value : 0;
+}
+
+static const char *
+connect_reason(const struct request *request)
+{
+    long os_errno = 0;
+
+    if (request->not_allowed)
+        return "target not allowed";
+    curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &os_errno);
+    return os_errno == ECONNREFUSED ? "connection refused" : "connection failed";
+}
+
+/* Why there is no complete header block; few and fixed words. */
+static const char *
+failure_reason(const struct request *request, CURLcode code)
+{
+    bool sent = time_of(request->easy, CURLINFO_PRETRANSFER_TIME_T) > 0;
+
+    if (request->aborted)
+        return "shutting down";
+    if (request->refusal)
+        return request->refusal;
+    if (answer_headers_too_long(&request->answer))
+        return "response headers over 64 KiB";
+    switch ((int)code) { /* an int: the codes of libcurl are many */
+    case CURLE_OPERATION_TIMEDOUT:
+        return "timeout";
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return "DNS failed";
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_ABORTED_BY_CALLBACK:
+        return connect_reason(request);
+    case CURLE_SSL_CONNECT_ERROR:
+        return "TLS failed: no handshake";
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return "TLS failed: certificate not accepted";
+    case CURLE_SSL_CACERT_BADFILE:
+        return "TLS failed: no usable CA file";
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_ENGINE_INITFAILED:
+        return "TLS failed: set-up";
+    case CURLE_WEIRD_SERVER_REPLY:
+        return "not HTTP";
+    case CURLE_URL_MALFORMAT:
+        return "target not allowed";
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return sent ? "not HTTP" : "target not allowed";
+    case CURLE_OUT_OF_MEMORY: /* what libcurl says of one line that is too long */
+        return sent ? "response headers over 64 KiB" : "out of memory";
+    default:
+        return "connection broke";
+    }
+}
+
+static void
+set_verdict(struct request *request, CURLcode code)
+{
+    struct attempt *attempt = request->attempt;
+    const struct answer *answer = &request->answer;
+
+    attempt->status = answer->status;
+    attempt->retry_after_ms = answer->retry_after_ms;
+    attempt->verdict = VERDICT_TEMPORARY;
+    attempt->reason[0] = '\0';
+    if (answer->status) {
+        attempt->verdict = answer_verdict(answer);
+        if (attempt->verdict != VERDICT_OK)
+            snprintf(attempt->reason, sizeof(attempt->reason), "status %d",
+                     answer->status);
+    } else if (answer->interim == 101 && !request->aborted) {
+        /* It has left HTTP: nothing after that is an answer. */
+        attempt->status = answer->interim;
+        snprintf(attempt->reason, sizeof(attempt->reason), "status 101");
+    } else {
+        attempt->retry_after_ms = 0;
+        snprintf(attempt->reason, sizeof(attempt->reason), "%s",
+                 failure_reason(request, code));
+    }
+}
+
+void
+request_finish(struct request *request, CURLcode code)
+{
+    struct attempt *attempt = request->attempt;
+    CURL *easy = request->easy;
+
+    attempt->duration_us =
+        clock_mono_us(request->transport->options.clock) - request->began_us;
+    if (!request->refusal) {
+        attempt->dns_us = time_of(easy, CURLINFO_NAMELOOKUP_TIME_T);
+        attempt->connect_us = time_of(easy, CURLINFO_CONNECT_TIME_T);
+        attempt->tls_us = time_of(easy, CURLINFO_APPCONNECT_TIME_T);
+        attempt->first_byte_us = time_of(easy, CURLINFO_STARTTRANSFER_TIME_T);
+    }
+    set_verdict(request, code);
+    attempt->response = request->answer.keep;
+    attempt->response_len = request->answer.kept;
+}
