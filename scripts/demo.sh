@@ -67,6 +67,10 @@ start() {
     echo "$name: $address"
 }
 
+make_secret() {
+    echo "whsec_$(head -c 32 /dev/urandom | base64 -w 0)"
+}
+
 heading "A server, with its data in a new folder"
 touch "$work/server.log"
 start server serve --dev --listen 127.0.0.1:0 --data "$work/data"
@@ -76,13 +80,14 @@ heading "A channel"
 run channel create "Shop" --id shop
 
 heading "A receiver that works, and a webhook for all events"
-secret=whsec_$(head -c 32 /dev/urandom | base64 -w 0)
+secret=$(make_secret)
 start good listen --listen 127.0.0.1:0 --secret "$secret"
 run webhook create "$address/hook" --secret "$secret" --description "works"
 
 heading "A receiver that refuses, and a webhook for clicks"
-start bad listen --listen 127.0.0.1:0 --status 503 --quiet
-run webhook create "$address/hook" --events click --description "refuses"
+secret=$(make_secret)
+start bad listen --listen 127.0.0.1:0 --secret "$secret" --status 503 --quiet
+run webhook create "$address/hook" --secret "$secret" --events click --description "refuses"
 
 heading "One event of each type"
 for type in "${types[@]}"; do

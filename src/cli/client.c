@@ -1,0 +1,374 @@
+#include "cli/client.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/iofd.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#define TIMEOUT_MS ((long)30000)
+#define ANSWER_MAX ((size_t)64 << 20)
+#define KEY_MAX    512
+
+struct client {
+    CURL *curl;
+    char *base; /* without a slash at its end */
+    char *key;  /* as a header line */
+    bool loopback;
+    char why[CURL_ERROR_SIZE];
+};
+
+/* ---- the key ---- */
+
+/* The file is meant when somebody named it and said nothing stronger about a key. */
+static bool
+key_is_given(const struct options *options, enum option_id data)
+{
+    return option_given(options, OPTION_KEY) &&
+           option_source(options, OPTION_KEY) >= option_source(options, data);
+}
+
+static int
+read_key(char **out, const struct options *options, struct err *err)
+{
+    /* send's --data is something else. */
+    enum option_id data =
+        option_given(options, OPTION_DATA_DIR) ? OPTION_DATA_DIR : OPTION_KEY_DATA;
+    if (key_is_given(options, data)) {
+        *out = xstrdup(option_text(options, OPTION_KEY));
+        return 0;
+    }
+
+    struct buf path;
+    size_t n;
+    buf_init(&path, CLIENT_PATH_MAX);
+    buf_addf(&path, "%s/admin.key", option_text(options, data));
+    int rc = path.failed;
+    if (rc != 0)
+        err_set(err, rc, "its path is too long");
+    else
+        rc = file_read(path.p, KEY_MAX, out, &n, err);
+    buf_fini(&path);
+    if (rc == 0)
+        (*out)[strcspn(*out, "\r\n")] = '\0';
+    else
+        err_wrap(err,
+                 "no key: give one with --key or PUSHWIRE_KEY, or the server's "
+                 "data folder with %s",
+                 data == OPTION_DATA_DIR ? "--data-dir" : "PUSHWIRE_DATA or --data");
+    return rc;
+}
+
+static int
+set_key(struct client *client, const struct options *options, struct err *err)
+{
+    char *key;
+    struct buf header;
+
+    int rc = read_key(&key, options, err);
+    if (rc != 0)
+        return rc;
+    for (const char *p = key; *p; p++) {
+        if (*p <= ' ' || *p > '~')
+            rc = err_set(err, E_INVALID, "the key holds a character that no key has");
+    }
+    if (rc == 0) {
+        buf_init(&header, KEY_MAX);
+        buf_addf(&header, "Authorization: Bearer %s", key);
+        client->key = buf_take(&header);
+        buf_fini(&header);
+        if (!client->key)
+            rc = err_set(err, E_INVALID, "the key is too long");
+    }
+    free(key);
+    return rc;
+}
+
+/* ---- the server's URL ---- */
+
+static bool
+is_loopback(const char *host)
+{
+    return strcasecmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
+           strcmp(host, "[::1]") == 0;
+}
+
+static int
+set_url(struct client *client, const char *url, struct err *err)
+{
+    CURLU *parts = curl_url();
+    char *scheme = NULL;
+    char *host = NULL;
+    int rc = 0;
+
+    if (!parts || curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK ||
+        curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+        curl_url_get(parts, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
+        (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) ||
+        strpbrk(url, "?#"))
+        rc = err_set(err, E_INVALID,
+                     "--url %s: expected a URL as in http://127.0.0.1:8420", url);
+    if (rc == 0) {
+        size_t n = strlen(url);
+        while (n > 0 && url[n - 1] == '/')
+            n--;
+        client->base = xstrndup(url, n);
+        client->loopback = host && is_loopback(host);
+    }
+    curl_free(scheme);
+    curl_free(host);
+    curl_url_cleanup(parts);
+    return rc;
+}
+
+int
+client_open(struct client **out, const struct options *options, struct err *err)
+{
+    struct client *client = xcalloc(1, sizeof(*client));
+    int rc = 0;
+
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        rc = err_set(err, E_NO_MEMORY, "libcurl does not start");
+    if (rc == 0)
+        rc = set_url(client, option_text(options, OPTION_URL), err);
+    if (rc == 0)
+        rc = set_key(client, options, err);
+    if (rc == 0 && !(client->curl = curl_easy_init()))
+        rc = err_set(err, E_NO_MEMORY, "libcurl does not start");
+    if (rc != 0) {
+        client_close(client);
+        return rc;
+    }
+    *out = client;
+    return 0;
+}
+
+void
+client_close(struct client *client)
+{
+    if (!client)
+        return;
+    curl_easy_cleanup(client->curl);
+    free(client->base);
+    free(client->key);
+    free(client);
+    curl_global_cleanup();
+}
+
+/* ---- a request ---- */
+
+void
+reply_init(struct reply *answer)
+{
+    answer->status = 0;
+    buf_init(&answer->body, ANSWER_MAX);
+}
+
+void
+reply_fini(struct reply *answer)
+{
+    buf_fini(&answer->body);
+}
+
+static size_t
+on_body(char *bytes, size_t size, size_t n, void *arg)
+{
+    struct reply *answer = arg;
+    return buf_add(&answer->body, bytes, size * n) == 0 ? size * n : 0;
+}
+
+static struct curl_slist *
+make_headers(const struct client *client, const char *type)
+{
+    struct curl_slist *list = curl_slist_append(NULL, client->key);
+    struct buf line;
+
+    buf_init(&line, 200);
+    buf_addf(&line, "Content-Type: %s", type ? type : "");
+    if (list && type && !curl_slist_append(list, line.p)) {
+        curl_slist_free_all(list);
+        list = NULL;
+    }
+    /* Waiting for 100 Continue would only cost time. */
+    if (list && !curl_slist_append(list, "Expect:")) {
+        curl_slist_free_all(list);
+        list = NULL;
+    }
+    buf_fini(&line);
+    return list;
+}
+
+static void
+prepare(struct client *client, const char *method, const char *url, const char *type,
+        struct slice body, struct reply *answer)
+{
+    CURL *curl = client->curl;
+
+    curl_easy_reset(curl);
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
+    curl_easy_setopt(curl, CURLOPT_USERAGENT, "pushwire/" PUSHWIRE_VERSION);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, client->why);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    if (client->loopback)
+        curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    if (type || strcmp(method, "POST") == 0) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.n ? body.p : "");
+    }
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+}
+
+static int
+no_answer(const struct client *client, CURLcode code, struct err *err)
+{
+    const char *why = client->why[0] ? client->why : curl_easy_strerror(code);
+
+    if (code == CURLE_COULDNT_CONNECT)
+        return err_set(err, E_IO,
+                       "cannot connect to %s: is `pushwire serve` running there? "
+                       "(--url or PUSHWIRE_URL says where)\n%s",
+                       client->base, why);
+    if (code == CURLE_OPERATION_TIMEDOUT)
+        return err_set(err, E_IO, "%s did not answer within %ld s", client->base,
+                       TIMEOUT_MS / 1000);
+    if (code == CURLE_WRITE_ERROR)
+        return err_set(err, E_TOO_LARGE, "the answer is too large");
+    return err_set(err, E_IO, "%s: %s", client->base, why);
+}
+
+/* ---- problem documents ---- */
+
+static const char *
+next_step(long status)
+{
+    switch (status) {
+    case 401:
+        return "\nGive the right key with --key, PUSHWIRE_KEY or --data DIR.";
+    case 403:
+        return "\nThis needs a key with another role: pushwire key create --help";
+    case 503:
+        return "\nTry again in a moment.";
+    default:
+        return "";
+    }
+}
+
+/* A member's value between two texts; nothing if there is none. */
+static void
+add_member(struct buf *out, const struct json_doc *doc, const char *before,
+           const char *name, const char *after)
+{
+    const struct json_token *value = json_member(doc, &doc->tokens[0], name);
+    struct slice raw = value ? json_raw(doc, value) : (struct slice){0};
+
+    if (!value || value->type == JSON_NULL || slice_is(raw, "\"\""))
+        return;
+    buf_adds(out, before);
+    if (value->type == JSON_STRING)
+        (void)json_string_add(doc, value, out);
+    else
+        buf_add(out, raw.p, raw.n);
+    buf_adds(out, after);
+}
+
+static void
+clean(struct buf *text)
+{
+    for (size_t i = 0; i < text->n; i++) {
+        if ((unsigned char)text->p[i] < ' ' || text->p[i] == 0x7f)
+            text->p[i] = ' ';
+    }
+}
+
+static int
+refused(const struct reply *answer, struct err *err)
+{
+    struct json_doc doc;
+    struct json_error error;
+    struct buf text;
+    bool is_problem;
+
+    json_init(&doc);
+    buf_init(&text, 4096);
+    is_problem = json_parse(&doc, answer->body.p ? answer->body.p : "", answer->body.n,
+                            &error) == 0 &&
+                 doc.tokens[0].type == JSON_OBJECT;
+    buf_addf(&text, "%ld", answer->status);
+    if (is_problem) {
+        add_member(&text, &doc, " ", "title", ":");
+        add_member(&text, &doc, " event ", "index", ":");
+        add_member(&text, &doc, " ", "path", ":");
+        add_member(&text, &doc, " ", "detail", "");
+    } else {
+        buf_adds(&text, ": this does not look like a Pushwire server");
+    }
+    clean(&text);
+    err_set(err, answer->status == 404 ? E_NOT_FOUND : E_INVALID, "%s%s",
+            text.p ? text.p : "", next_step(answer->status));
+    buf_fini(&text);
+    json_fini(&doc);
+    return err->code;
+}
+
+int
+client_call(struct client *client, const char *method, const char *path,
+            const char *type, struct slice body, struct reply *answer, struct err *err)
+{
+    struct buf url;
+    CURLcode code = CURLE_OUT_OF_MEMORY;
+
+    buf_init(&url, CLIENT_PATH_MAX * 2);
+    buf_addf(&url, "%s%s", client->base, path);
+    if (url.failed) {
+        buf_fini(&url);
+        return err_set(err, E_TOO_LARGE, "what is asked for is too long for a URL");
+    }
+    buf_reset(&answer->body);
+    client->why[0] = '\0';
+    prepare(client, method, url.p, type, body, answer);
+    struct curl_slist *headers = make_headers(client, type);
+    if (headers) {
+        curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, headers);
+        code = curl_easy_perform(client->curl);
+    }
+    curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &answer->status);
+    curl_slist_free_all(headers);
+    buf_fini(&url);
+    if (code != CURLE_OK)
+        return no_answer(client, code, err);
+    return answer->status / 100 == 2 ? 0 : refused(answer, err);
+}
+
+/* ---- paths ---- */
+
+void
+path_add_escaped(struct buf *path, const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789-._~";
+
+    for (; *text; text++) {
+        if (strchr(plain, *text))
+            buf_addc(path, *text);
+        else
+            buf_addf(path, "%%%02X", (unsigned)(unsigned char)*text);
+    }
+}
+
+void
+path_add_query(struct buf *path, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    buf_addc(path, path->p && strchr(path->p, '?') ? '&' : '?');
+    buf_addf(path, "%s=", name);
+    path_add_escaped(path, value);
+}

@@ -1,0 +1,38 @@
+/*
+ * The way to the server's HTTP API, for all commands but `serve`. One request at a
+ * time.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "cli/options.h"
+
+#define CLIENT_PATH_MAX 8192
+
+struct client;
+
+/* Takes the server's URL and the key from --url, --key, --data, or the variables. */
+int client_open(struct client **out, const struct options *options,
+                struct err *err) must_check;
+void client_close(struct client *client); /* NULL is fine */
+
+struct reply {
+    long status;
+    struct buf body;
+};
+
+void reply_init(struct reply *answer);
+void reply_fini(struct reply *answer);
+
+/* 0 for an answer of 2xx. Otherwise a sentence that a person can act upon: what the
+ * server's problem document says, or why there was no answer. `type` may be NULL, then
+ * there is no body. */
+int client_call(struct client *client, const char *method, const char *path,
+                const char *type, struct slice body, struct reply *answer,
+                struct err *err) must_check;
+
+/* Appends text to a path or query with everything escaped that is not plain. */
+void path_add_escaped(struct buf *path, const char *text);
+/* Appends ?name=value or &name=value; nothing when value is NULL. */
+void path_add_query(struct buf *path, const char *name, const char *value);

@@ -1,0 +1,149 @@
+/*
+ * Options. One table (options_table.c) says for each its flag, its variable, whether
+ * the config file may set it, what values it takes, its default and its help; commands
+ * name the ones they take as a set. Flag before variable before config file before
+ * default. Whatever is unknown or malformed is refused with where it stood, what was
+ * expected and the nearest name that there is.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "base/types.h"
+
+enum option_id {
+    /* serve */
+    OPTION_LISTEN,
+    OPTION_DATA,
+    OPTION_CONFIG,
+    OPTION_DEV,
+    OPTION_LOG,
+    OPTION_LOG_LEVEL,
+    OPTION_SENDERS,
+    OPTION_API_THREADS,
+    OPTION_WINDOW,
+    OPTION_SLOTS,
+    OPTION_DEADLINE,
+    OPTION_MAX_EVENTS,
+    OPTION_MAX_REQUEST,
+    OPTION_MAX_CONNECTIONS,
+    OPTION_INGEST_MEMORY,
+    OPTION_SENDER_MEMORY,
+    OPTION_CACHE,
+    OPTION_DRAIN,
+    OPTION_PUBLIC_METRICS,
+    OPTION_CA_FILE,
+    OPTION_NEW_KEY,
+    /* listen */
+    OPTION_RECEIVE_AT,
+    OPTION_CHECK_SECRET,
+    OPTION_STATUS,
+    OPTION_FAIL,
+    OPTION_DELAY,
+    OPTION_CALLS,
+    OPTION_QUIET,
+    /* what is sent, asked for or changed */
+    OPTION_CHANNEL,
+    OPTION_PAYLOAD,
+    OPTION_COUNT,
+    OPTION_SUBSCRIPTION,
+    OPTION_ID,
+    OPTION_NAME,
+    OPTION_TARGET,
+    OPTION_EVENTS,
+    OPTION_DESCRIPTION,
+    OPTION_HEADER,
+    OPTION_NO_HEADERS,
+    OPTION_SECRET,
+    OPTION_DISABLED,
+    OPTION_MAX_RETRIES,
+    OPTION_INITIAL_DELAY,
+    OPTION_FACTOR,
+    OPTION_MAX_DELAY,
+    OPTION_DEFAULT_RETRY,
+    OPTION_STATE,
+    OPTION_WEBHOOK,
+    OPTION_TYPE,
+    OPTION_SAMPLE_TYPE,
+    OPTION_SINCE,
+    OPTION_UNTIL,
+    OPTION_ROLE,
+    OPTION_LIMIT,
+    OPTION_JSON,
+    /* the way to the server */
+    OPTION_URL,
+    OPTION_KEY,
+    OPTION_KEY_DATA,
+    OPTION_DATA_DIR,
+    OPTIONS
+};
+
+/* A set of options. */
+#define OPT(id) (UINT64_C(1) << OPTION_##id)
+_Static_assert(OPTIONS <= 64, "a set of options is a 64-bit number");
+
+enum option_type {
+    OPTION_BOOL,    /* a flag without a value */
+    OPTION_STRING,  /* at least min bytes */
+    OPTION_ADDRESS, /* ADDR:PORT */
+    OPTION_TIME,    /* ISO 8601, or a duration: so long ago */
+    OPTION_INT,     /* min to max; so the next three */
+    OPTION_DECIMAL,
+    OPTION_SIZE,     /* bytes */
+    OPTION_DURATION, /* milliseconds */
+    OPTION_WORD,     /* one of the words */
+    OPTION_WORDS     /* some of them, with commas between */
+};
+
+struct option {
+    const char *name;     /* --name, or `name = value` in the config file */
+    const char *variable; /* NULL: not from the environment */
+    bool in_file;         /* the config file may set it */
+    bool repeated;        /* the flag may be given several times */
+    enum option_type type;
+    const char *value;    /* what help calls it */
+    const char *fallback; /* the default as text; NULL = none */
+    int64_t min, max;
+    msec_t unit_ms;                   /* of a bare number, for durations */
+    const char *(*word)(unsigned at); /* NULL at the end */
+    const char *help;
+};
+
+extern const struct option option_table[OPTIONS];
+
+enum option_source { OPTION_BY_DEFAULT, OPTION_BY_FILE, OPTION_BY_ENV, OPTION_BY_FLAG };
+
+struct option_value {
+    enum option_source source;
+    char **texts; /* as given */
+    size_t n;
+    int64_t number; /* of bool, int, size, duration, word (its place) */
+    double decimal;
+};
+
+struct options {
+    struct option_value values[OPTIONS];
+};
+
+void options_init(struct options *options); /* all defaults */
+void options_fini(struct options *options);
+
+/* Flags until the end or `--`. What is neither goes to args (room for argc, borrowed).
+ */
+int options_from_flags(struct options *options, uint64_t taken, int argc, char **argv,
+                       char **args, size_t *n_args, struct err *err) must_check;
+/* Variables. With `strict` one that is nearly the name of a known one is refused and
+ * any other unknown PUSHWIRE_* is handed to `unknown` (which may be NULL). */
+int options_from_env(struct options *options, uint64_t taken, char *const *env,
+                     bool strict, void (*unknown)(const char *name),
+                     struct err *err) must_check;
+/* One `name = value`; for config_file.c. */
+int options_from_pair(struct options *options, uint64_t taken, const char *name,
+                      const char *value, struct err *err) must_check;
+
+/* The last text given, or the default; NULL = neither. */
+const char *option_text(const struct options *options, enum option_id id);
+int64_t option_number(const struct options *options, enum option_id id);
+double option_decimal(const struct options *options, enum option_id id);
+bool option_on(const struct options *options, enum option_id id);
+bool option_given(const struct options *options, enum option_id id);
+enum option_source option_source(const struct options *options, enum option_id id);

@@ -1,0 +1,210 @@
+/* The table of options: a new one is a row here, its id in options.h, and its bit in
+ * the set of each command that takes it. */
+#include "cli/options.h"
+
+#include "core/call.h"
+#include "core/event.h"
+#include "core/key.h"
+
+static const char *
+log_format(unsigned at)
+{
+    static const char *const names[] = {"text", "json"};
+    return at < ARRAY_LEN(names) ? names[at] : NULL;
+}
+
+/* In the order of enum log_level. */
+static const char *
+log_level(unsigned at)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    return at < ARRAY_LEN(names) ? names[at] : NULL;
+}
+
+static const char *
+role(unsigned at)
+{
+    return at < ROLES ? role_name((enum role)at) : NULL;
+}
+
+static const char *
+type(unsigned at)
+{
+    return at < EVENT_TYPES ? event_type_name((enum event_type)at) : NULL;
+}
+
+static const char *
+type_or_all(unsigned at)
+{
+    return at == EVENT_TYPES ? "all" : type(at);
+}
+
+static const char *
+shown_state(unsigned at)
+{
+    static const enum call_state shown[] = {CALL_WAITING, CALL_HELD, CALL_SUCCEEDED,
+                                            CALL_FAILED, CALL_CANCELLED};
+    return at < ARRAY_LEN(shown) ? call_state_name(shown[at]) : NULL;
+}
+
+#define KIB(n)     ((int64_t)(n) << 10)
+#define MIB(n)     ((int64_t)(n) << 20)
+#define GIB(n)     ((int64_t)(n) << 30)
+#define SECONDS(n) ((int64_t)(n)*1000)
+#define HOURS(n)   ((int64_t)(n)*3600000)
+
+/* What the server takes: each also as a variable and in the config file. */
+#define SERVER(option, env) .name = option, .variable = "PUSHWIRE_" env, .in_file = true
+#define FLAG(option)        .name = option
+#define TEXT(what)          .type = OPTION_STRING, .value = what, .min = 1
+#define INT(from, to)       .type = OPTION_INT, .value = "N", .min = from, .max = to
+#define SIZE(from, to)      .type = OPTION_SIZE, .value = "SIZE", .min = from, .max = to
+#define DURATION(from, to, bare)                                                       \
+    .type = OPTION_DURATION, .value = "TIME", .min = from, .max = to, .unit_ms = bare
+#define WORD(what, names) .type = OPTION_WORD, .value = what, .word = names
+
+const struct option option_table[OPTIONS] = {
+    [OPTION_LISTEN] = {SERVER("listen", "LISTEN"), .type = OPTION_ADDRESS,
+                       .value = "ADDR:PORT", .fallback = "127.0.0.1:8420",
+                       .help = "where to accept requests; port 0 picks a free one"},
+    [OPTION_DATA] = {SERVER("data", "DATA"), TEXT("DIR"), .fallback = "./pushwire-data",
+                     .help = "where everything is kept; made if missing"},
+    [OPTION_CONFIG] = {FLAG("config"), .variable = "PUSHWIRE_CONFIG", TEXT("FILE"),
+                       .help = "read options from FILE, in lines NAME = VALUE"},
+    [OPTION_DEV] = {SERVER("dev", "DEV"), .type = OPTION_BOOL,
+                    .help = "for development: webhooks may be http and on private or "
+                            "loopback addresses"},
+    [OPTION_LOG] = {SERVER("log", "LOG"), WORD("FORMAT", log_format),
+                    .fallback = "text", .help = "log lines for people or for programs"},
+    [OPTION_LOG_LEVEL] = {SERVER("log-level", "LOG_LEVEL"), WORD("LEVEL", log_level),
+                          .fallback = "info", .help = "least level that is logged"},
+    [OPTION_SENDERS] = {SERVER("senders", "SENDERS"), INT(1, 256),
+                        .help = "threads that send calls; default: one per core"},
+    [OPTION_API_THREADS] = {SERVER("api-threads", "API_THREADS"), INT(1, 256),
+                            .help = "threads that take requests; default: one per "
+                                    "core, at most 4"},
+    [OPTION_WINDOW] = {SERVER("window", "WINDOW"), INT(1, 10000), .fallback = "32",
+                       .help = "calls in flight per webhook, at most"},
+    [OPTION_SLOTS] = {SERVER("slots", "SLOTS"), INT(1, 100000), .fallback = "2048",
+                      .help = "calls in flight per sender thread, at most"},
+    [OPTION_DEADLINE] = {SERVER("deadline", "DEADLINE"),
+                         DURATION(100, SECONDS(300), 1000), .fallback = "15s",
+                         .help = "total time of one attempt"},
+    [OPTION_MAX_EVENTS] = {SERVER("max-events", "MAX_EVENTS"), INT(1, 100000),
+                           .fallback = "1000", .help = "events per request, at most"},
+    [OPTION_MAX_REQUEST] = {SERVER("max-request", "MAX_REQUEST"), SIZE(KIB(1), GIB(1)),
+                            .fallback = "1MiB",
+                            .help = "bytes of a request with events, at most"},
+    [OPTION_MAX_CONNECTIONS] = {SERVER("max-connections", "MAX_CONNECTIONS"),
+                                INT(1, 100000), .fallback = "4096",
+                                .help = "connections of clients, at most"},
+    [OPTION_INGEST_MEMORY] = {SERVER("ingest-memory", "INGEST_MEMORY"),
+                              SIZE(MIB(1), GIB(1024)), .fallback = "64MiB",
+                              .help =
+                                  "memory for request bodies; beyond it clients are "
+                                  "told to come again (503)"},
+    [OPTION_SENDER_MEMORY] = {SERVER("sender-memory", "SENDER_MEMORY"),
+                              SIZE(MIB(1), GIB(1024)), .fallback = "32MiB",
+                              .help = "memory for events that are being sent, per "
+                                      "sender thread"},
+    [OPTION_CACHE] = {SERVER("cache", "CACHE"), SIZE(MIB(1), GIB(1024)),
+                      .fallback = "32MiB", .help = "memory for pages of the database"},
+    [OPTION_DRAIN] = {SERVER("drain", "DRAIN"), DURATION(0, HOURS(1), 1000),
+                      .fallback = "30s",
+                      .help = "how long calls in flight may take to end after SIGTERM"},
+    [OPTION_PUBLIC_METRICS] = {SERVER("public-metrics", "PUBLIC_METRICS"),
+                               .type = OPTION_BOOL,
+                               .help = "serve /healthz, /readyz and /metrics to other "
+                                       "machines, too"},
+    [OPTION_CA_FILE] = {SERVER("ca-file", "CA_FILE"), TEXT("FILE"),
+                        .help = "trust the certificates in FILE instead of the "
+                                "system's"},
+    [OPTION_NEW_KEY] = {FLAG("new-key"), .type = OPTION_BOOL,
+                        .help = "make one more admin key and put it into "
+                                "DIR/admin.key, for when that file is lost"},
+
+    [OPTION_RECEIVE_AT] = {FLAG("listen"), .type = OPTION_ADDRESS, .value = "ADDR:PORT",
+                           .fallback = "127.0.0.1:8421",
+                           .help = "where to receive; port 0 picks a free one"},
+    [OPTION_CHECK_SECRET] = {FLAG("secret"), TEXT("WHSEC"),
+                             .help =
+                                 "check signatures with this secret of the webhook"},
+    [OPTION_STATUS] = {FLAG("status"), INT(200, 599), .fallback = "200",
+                       .help = "answer calls with this status"},
+    [OPTION_FAIL] = {FLAG("fail"), INT(1, 1000000000),
+                     .help = "answer 503 to the first N calls"},
+    [OPTION_DELAY] = {FLAG("delay"), DURATION(0, HOURS(1), 1),
+                      .help = "answer so much later; a bare number is milliseconds"},
+    [OPTION_CALLS] = {FLAG("count"), INT(1, 1000000000),
+                      .help = "end after N calls have been answered"},
+    [OPTION_QUIET] = {FLAG("quiet"), .type = OPTION_BOOL,
+                      .help = "one line per call, without the body"},
+
+    [OPTION_CHANNEL] = {FLAG("channel"), .variable = "PUSHWIRE_CHANNEL", TEXT("ID"),
+                        .help = "the channel"},
+    [OPTION_PAYLOAD] = {FLAG("data"), TEXT("FILE"),
+                        .help =
+                            "send what FILE holds, byte for byte: an event, an array "
+                            "or one event a line; - is standard input"},
+    [OPTION_COUNT] = {FLAG("count"), INT(1, 1000000000), .fallback = "1",
+                      .help = "send the event N times"},
+    [OPTION_SUBSCRIPTION] = {FLAG("subscription"), TEXT("ID"),
+                             .help = "the subscription"},
+    [OPTION_ID] = {FLAG("id"), TEXT("ID"), .help = "its id; default: one is made"},
+    [OPTION_NAME] = {FLAG("name"), TEXT("NAME"), .help = "its name"},
+    [OPTION_TARGET] = {FLAG("target"), TEXT("URL"), .help = "where its calls go"},
+    [OPTION_EVENTS] = {FLAG("events"), .type = OPTION_WORDS, .value = "TYPE,…",
+                       .word = type_or_all, .help = "what it wants"},
+    [OPTION_DESCRIPTION] = {FLAG("description"), .type = OPTION_STRING, .value = "TEXT",
+                            .help = "what it is for"},
+    [OPTION_HEADER] = {FLAG("header"), TEXT("'NAME: VALUE'"), .repeated = true,
+                       .help = "a header for its calls; may be given several times and "
+                               "replaces all that were there"},
+    [OPTION_NO_HEADERS] = {FLAG("no-headers"), .type = OPTION_BOOL,
+                           .help = "no headers of its own any more"},
+    [OPTION_SECRET] = {FLAG("secret"), TEXT("WHSEC"),
+                       .help = "its secret; a new webhook gets one if none is given"},
+    [OPTION_DISABLED] = {FLAG("disabled"), .type = OPTION_BOOL,
+                         .help = "hold its calls until it is enabled"},
+    [OPTION_MAX_RETRIES] = {FLAG("max-retries"), INT(0, 20),
+                            .help = "retries after the first attempt"},
+    [OPTION_INITIAL_DELAY] = {FLAG("initial-delay"), DURATION(1000, HOURS(24), 1000),
+                              .help = "wait before the first retry"},
+    [OPTION_FACTOR] = {FLAG("factor"), .type = OPTION_DECIMAL, .value = "X", .min = 1,
+                       .max = 10, .help = "each further wait is X times as long"},
+    [OPTION_MAX_DELAY] = {FLAG("max-delay"), DURATION(1000, HOURS(168), 1000),
+                          .help = "longest wait"},
+    [OPTION_DEFAULT_RETRY] = {FLAG("default-retry"), .type = OPTION_BOOL,
+                              .help = "back to the default schedule"},
+    [OPTION_STATE] = {FLAG("state"), .type = OPTION_WORDS, .value = "STATE,…",
+                      .word = shown_state, .help = "only calls in these states"},
+    [OPTION_WEBHOOK] = {FLAG("webhook"), TEXT("ID"), .help = "only this webhook's"},
+    [OPTION_TYPE] = {FLAG("type"), .type = OPTION_WORDS, .value = "TYPE,…",
+                     .word = type, .help = "only events of these types"},
+    [OPTION_SAMPLE_TYPE] = {FLAG("type"), WORD("TYPE", type),
+                            .help =
+                                "the sample's type, if not the first that it wants"},
+    [OPTION_SINCE] = {FLAG("since"), .type = OPTION_TIME, .value = "TIME",
+                      .help = "from then on: 2024-03-04T09:50:51Z, or 2h for two hours "
+                              "ago"},
+    [OPTION_UNTIL] = {FLAG("until"), .type = OPTION_TIME, .value = "TIME",
+                      .help = "before then"},
+    [OPTION_ROLE] = {FLAG("role"), WORD("ROLE", role),
+                     .help = "what its bearer may do"},
+    [OPTION_LIMIT] = {FLAG("limit"), INT(1, 100000000), .fallback = "100",
+                      .help = "at most N rows"},
+    [OPTION_JSON] = {FLAG("json"), .type = OPTION_BOOL,
+                     .help = "print the server's JSON"},
+
+    [OPTION_URL] = {FLAG("url"), .variable = "PUSHWIRE_URL", TEXT("URL"),
+                    .fallback = "http://127.0.0.1:8420", .help = "the server"},
+    [OPTION_KEY] = {FLAG("key"), .variable = "PUSHWIRE_KEY", TEXT("KEY"),
+                    .help = "the API key; default: the one in DIR/admin.key"},
+    [OPTION_KEY_DATA] = {FLAG("data"), .variable = "PUSHWIRE_DATA", TEXT("DIR"),
+                         .fallback = "./pushwire-data",
+                         .help = "the server's data, on its own machine"},
+    /* send's: --data is the event there */
+    [OPTION_DATA_DIR] = {FLAG("data-dir"), .variable = "PUSHWIRE_DATA", TEXT("DIR"),
+                         .fallback = "./pushwire-data",
+                         .help = "the server's data, on its own machine"},
+};

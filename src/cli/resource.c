@@ -1,0 +1,360 @@
+#include "cli/resource.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/timefmt.h"
+#include "cli/client.h"
+#include "cli/record.h"
+#include "cli/value.h"
+
+#define PAGE_MAX 200 /* the server's */
+
+/* ---- asking ---- */
+
+static void
+add_path(struct buf *path, const char *fmt, va_list args)
+{
+    for (; *fmt; fmt++) {
+        if (fmt[0] == '%' && fmt[1] == 's') {
+            path_add_escaped(path, va_arg(args, const char *));
+            fmt++;
+        } else {
+            buf_addc(path, *fmt);
+        }
+    }
+}
+
+struct buf
+resource_path(const char *fmt, ...)
+{
+    struct buf path;
+    va_list args;
+
+    buf_init(&path, CLIENT_PATH_MAX);
+    va_start(args, fmt);
+    add_path(&path, fmt, args);
+    va_end(args);
+    return path;
+}
+
+struct buf
+channel_path(const struct command_line *line, const char *fmt, ...)
+{
+    struct buf path =
+        resource_path("/v1/channels/%s", option_text(&line->options, OPTION_CHANNEL));
+    va_list args;
+
+    va_start(args, fmt);
+    add_path(&path, fmt, args);
+    va_end(args);
+    return path;
+}
+
+/* As the server takes it: a duration is so long ago. */
+static void
+add_time(const struct command_line *line, struct buf *path, enum option_id id)
+{
+    const char *text = option_text(&line->options, id);
+    char then[TIME_TEXT];
+    msec_t ago;
+
+    if (text && value_duration(text, 1000, &ago)) {
+        time_format(then, clock_wall_us(&clock_system) / 1000 - ago);
+        text = then;
+    }
+    path_add_query(path, option_table[id].name, text);
+}
+
+void
+resource_filter(const struct command_line *line, struct buf *path)
+{
+    const struct options *options = &line->options;
+
+    path_add_query(path, "type", option_text(options, OPTION_TYPE));
+    path_add_query(path, "subscription", option_text(options, OPTION_SUBSCRIPTION));
+    add_time(line, path, OPTION_SINCE);
+    add_time(line, path, OPTION_UNTIL);
+}
+
+/* One request on a connection of its own. */
+static int
+ask(const struct command_line *line, const char *method, const struct buf *path,
+    const struct buf *body, struct reply *answer, struct err *err)
+{
+    struct client *client;
+
+    if (path->failed || (body && body->failed))
+        return err_set(err, E_TOO_LARGE, "what was given is too long");
+    int rc = client_open(&client, &line->options, err);
+    if (rc != 0)
+        return rc;
+    rc = client_call(client, method, path->p, body ? "application/json" : NULL,
+                     body ? buf_slice(body) : (struct slice){0}, answer, err);
+    client_close(client);
+    return rc;
+}
+
+/* What the server sent, with a line end behind it. */
+static void
+put_json(const struct reply *answer)
+{
+    fwrite(answer->body.p, 1, answer->body.n, stdout);
+    if (answer->body.n && answer->body.p[answer->body.n - 1] != '\n')
+        fputc('\n', stdout);
+}
+
+/* Parses the answer, which must be an object. */
+static int
+read_object(struct json_doc *doc, const struct reply *answer, struct err *err)
+{
+    const char *text = answer->body.p ? answer->body.p : "";
+    struct json_error error;
+
+    if (json_parse(doc, text, answer->body.n, &error) != 0 ||
+        doc->tokens[0].type != JSON_OBJECT)
+        return err_set(err, E_INVALID, "this does not look like a Pushwire server");
+    return 0;
+}
+
+static int
+put_record(const struct reply *answer, const char *name, struct err *err)
+{
+    struct json_doc doc;
+    struct buf text;
+
+    json_init(&doc);
+    buf_init(&text, RESOURCE_BODY_MAX);
+    int rc = read_object(&doc, answer, err);
+    if (rc == 0 && !name) {
+        record_print(stdout, &doc, &doc.tokens[0]);
+    } else if (rc == 0) {
+        record_value(&text, &doc, json_member(&doc, &doc.tokens[0], name));
+        puts(text.p ? text.p : "");
+    }
+    buf_fini(&text);
+    json_fini(&doc);
+    return rc;
+}
+
+/* Asks and prints: a sentence, or the member with this name, or the whole record. */
+static int
+ask_and_print(const struct command_line *line, const char *method, struct buf *path,
+              const struct buf *body, const char *sentence, const char *name)
+{
+    struct reply answer;
+    struct err err = {0};
+
+    reply_init(&answer);
+    int rc = ask(line, method, path, body, &answer, &err);
+    if (rc == 0 && option_on(&line->options, OPTION_JSON))
+        put_json(&answer);
+    else if (rc == 0 && sentence)
+        puts(sentence);
+    else if (rc == 0)
+        rc = put_record(&answer, name, &err);
+    reply_fini(&answer);
+    buf_fini(path);
+    return rc == 0 ? DONE : command_fail(line, &err);
+}
+
+int
+resource_show(const struct command_line *line, const char *method, struct buf path,
+              const struct buf *body)
+{
+    return ask_and_print(line, method, &path, body, NULL, NULL);
+}
+
+int
+resource_member(const struct command_line *line, const char *method, struct buf path,
+                const char *name)
+{
+    return ask_and_print(line, method, &path, NULL, NULL, name);
+}
+
+int
+resource_do(const struct command_line *line, const char *method, struct buf path,
+            const struct buf *body, const char *sentence)
+{
+    return ask_and_print(line, method, &path, body, sentence, NULL);
+}
+
+/* ---- lists, page by page ---- */
+
+struct listing {
+    const struct buf *path;
+    const struct resource_column *columns;
+    struct table table; /* when not json */
+    bool json;
+    size_t left;
+    size_t shown;
+    struct buf cursor; /* of the next page; empty: there is none */
+    struct json_doc doc;
+    struct reply answer;
+    struct buf text;
+};
+
+/* The value of a path like "lastAttempt.status"; NULL when missing or null. */
+static const struct json_token *
+find_member(const struct json_doc *doc, const struct json_token *row, const char *path,
+            size_t n)
+{
+    while (n && row) {
+        char name[64];
+        size_t part = 0;
+        while (part < n && path[part] != '.')
+            part++;
+        snprintf(name, sizeof(name), "%.*s", (int)part, path);
+        row = json_member(doc, row, name);
+        part += part < n;
+        path += part;
+        n -= part;
+    }
+    return row && row->type != JSON_NULL ? row : NULL;
+}
+
+static void
+put_row(struct listing *listing, const struct json_token *row)
+{
+    for (size_t i = 0; i < listing->table.n_columns; i++) {
+        const struct json_token *value = NULL;
+        const char *path = listing->columns[i].member;
+        while (!value && *path) {
+            size_t n = strcspn(path, "|");
+            value = find_member(&listing->doc, row, path, n);
+            path += n + (path[n] == '|');
+        }
+        buf_reset(&listing->text);
+        record_value(&listing->text, &listing->doc, value);
+        table_cell(&listing->table,
+                   listing->text.n ? buf_slice(&listing->text) : SLICE("-"));
+    }
+}
+
+static void
+put_rows(struct listing *listing, const struct json_token *data)
+{
+    const struct json_doc *doc = &listing->doc;
+    const struct json_token *row = json_first(doc, data);
+
+    for (; row && listing->left > 0; row = json_after(doc, data, row)) {
+        if (listing->json) {
+            struct slice raw = json_raw(doc, row);
+            printf("%s%.*s", listing->shown ? "," : "", (int)raw.n, raw.p);
+        } else {
+            put_row(listing, row);
+        }
+        listing->left--;
+        listing->shown++;
+    }
+    if (!listing->json)
+        table_flush(&listing->table);
+}
+
+static int
+read_page(struct listing *listing, struct client *client, struct err *err)
+{
+    char limit[24];
+    struct buf path;
+
+    buf_init(&path, CLIENT_PATH_MAX);
+    buf_add(&path, listing->path->p, listing->path->n);
+    snprintf(limit, sizeof(limit), "%zu",
+             listing->left < PAGE_MAX ? listing->left : (size_t)PAGE_MAX);
+    path_add_query(&path, "limit", limit);
+    path_add_query(&path, "cursor", listing->cursor.n ? listing->cursor.p : NULL);
+    int rc = path.failed ? err_set(err, path.failed, "what was given is too long")
+                         : client_call(client, "GET", path.p, NULL, (struct slice){0},
+                                       &listing->answer, err);
+    buf_fini(&path);
+    if (rc != 0)
+        return rc;
+
+    rc = read_object(&listing->doc, &listing->answer, err);
+    if (rc != 0)
+        return rc;
+    const struct json_token *root = &listing->doc.tokens[0];
+    const struct json_token *data = json_member(&listing->doc, root, "data");
+    const struct json_token *next = json_member(&listing->doc, root, "nextCursor");
+    if (!data || data->type != JSON_ARRAY)
+        return err_set(err, E_INVALID, "this does not look like a Pushwire server");
+    put_rows(listing, data);
+    buf_reset(&listing->cursor);
+    if (next && next->type == JSON_STRING)
+        rc = json_string_add(&listing->doc, next, &listing->cursor);
+    return rc;
+}
+
+static void
+put_end(struct listing *listing)
+{
+    const char *next = listing->cursor.n ? listing->cursor.p : NULL;
+
+    if (listing->json) {
+        struct buf text;
+        struct json_out json;
+        buf_init(&text, CLIENT_PATH_MAX);
+        json_out_init(&json, &text);
+        json_str(&json, "nextCursor", next);
+        printf("],%s}\n", text.p);
+        buf_fini(&text);
+        return;
+    }
+    if (next)
+        fprintf(stderr, "There is more: --limit N shows more than %zu.\n",
+                listing->shown);
+}
+
+static int
+list_pages(struct listing *listing, struct client *client, struct err *err)
+{
+    int rc;
+
+    if (listing->json)
+        fputs("{\"data\":[", stdout);
+    do {
+        rc = read_page(listing, client, err);
+    } while (rc == 0 && listing->cursor.n && listing->left > 0);
+    if (rc == 0)
+        put_end(listing);
+    return rc;
+}
+
+int
+resource_list(const struct command_line *line, struct buf path,
+              const struct resource_column *columns, size_t n_columns)
+{
+    struct table_column heads[TABLE_COLUMNS_MAX];
+    struct client *client = NULL;
+    struct err err = {0};
+    struct listing listing = {
+        .path = &path,
+        .columns = columns,
+        .json = option_on(&line->options, OPTION_JSON),
+        .left = (size_t)option_number(&line->options, OPTION_LIMIT),
+    };
+
+    for (size_t i = 0; i < n_columns; i++)
+        heads[i] = columns[i].column;
+    table_init(&listing.table, stdout, heads, n_columns);
+    buf_init(&listing.cursor, CLIENT_PATH_MAX);
+    buf_init(&listing.text, RESOURCE_BODY_MAX);
+    json_init(&listing.doc);
+    reply_init(&listing.answer);
+
+    int rc = path.failed ? err_set(&err, path.failed, "what was given is too long")
+                         : client_open(&client, &line->options, &err);
+    if (rc == 0)
+        rc = list_pages(&listing, client, &err);
+
+    client_close(client);
+    reply_fini(&listing.answer);
+    json_fini(&listing.doc);
+    buf_fini(&listing.text);
+    buf_fini(&listing.cursor);
+    table_fini(&listing.table);
+    buf_fini(&path);
+    return rc == 0 ? DONE : command_fail(line, &err);
+}

@@ -1,0 +1,9 @@
+#include <unistd.h>
+
+#include "cli/command.h"
+
+int
+main(int argc, char **argv)
+{
+    return command_main(argc, argv, environ);
+}
