@@ -80,6 +80,18 @@ sqlite_text(struct sqlite_store *s, enum sqlite_stmt stmt, int at, struct slice 
 }
 
 void
+sqlite_text_or_null(struct sqlite_store *s, enum sqlite_stmt stmt, int at,
+                    struct slice text)
+{
+    if (text.p) {
+        sqlite_text(s, stmt, at, text);
+        return;
+    }
+    int rc = sqlite3_bind_null(s->stmt[stmt], at);
+    assert(rc == SQLITE_OK);
+}
+
+void
 sqlite_blob(struct sqlite_store *s, enum sqlite_stmt stmt, int at, struct slice bytes)
 {
     assert(bytes.n <= INT_MAX);

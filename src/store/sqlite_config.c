@@ -225,7 +225,8 @@ webhook_at(sqlite3_stmt *stmt)
     w->url = string_at(stmt, 2);
     w->types = (uint32_t)sqlite3_column_int64(stmt, 3);
     free(w->description);
-    w->description = string_at(stmt, 4);
+    w->description =
+        sqlite3_column_type(stmt, 4) == SQLITE_NULL ? NULL : string_at(stmt, 4);
     const char *headers = (const char *)sqlite3_column_text(stmt, 5);
     parse_headers(w, slice_of(headers));
     free(w->secret);
@@ -431,7 +432,7 @@ webhook_write(struct sqlite_store *s, enum sqlite_stmt stmt, const struct webhoo
     sqlite_key(s, stmt, 2, w->channel);
     sqlite_text(s, stmt, 3, slice_of(w->url));
     sqlite_int(s, stmt, 4, w->types);
-    sqlite_text(s, stmt, 5, slice_of(w->description));
+    sqlite_text_or_null(s, stmt, 5, slice_of(w->description));
     /* What is secret does not outlive its use. */
     sqlite_text(s, stmt, 6, w->deleted ? SLICE("") : headers_text(w, &headers));
     sqlite_text(s, stmt, 7, w->deleted ? SLICE("") : slice_of(w->secret));

@@ -167,6 +167,9 @@ void sqlite_key(struct sqlite_store *s, enum sqlite_stmt stmt, int at, uint64_t 
 /* The bytes must stay until the statement is reset or bound anew. */
 void sqlite_text(struct sqlite_store *s, enum sqlite_stmt stmt, int at,
                  struct slice text);
+/* A slice without bytes of its own (p NULL) is NULL, unlike an empty text. */
+void sqlite_text_or_null(struct sqlite_store *s, enum sqlite_stmt stmt, int at,
+                         struct slice text);
 void sqlite_blob(struct sqlite_store *s, enum sqlite_stmt stmt, int at,
                  struct slice bytes);
 int64_t sqlite_col(struct sqlite_store *s, enum sqlite_stmt stmt, int col);

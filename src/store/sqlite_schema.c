@@ -36,7 +36,7 @@ static const char *const steps[] = {
 
     "CREATE TABLE webhook("
     "  number INTEGER PRIMARY KEY AUTOINCREMENT, channel INTEGER NOT NULL,"
-    "  url TEXT NOT NULL, types INTEGER NOT NULL, description TEXT NOT NULL,"
+    "  url TEXT NOT NULL, types INTEGER NOT NULL, description TEXT,"
     "  headers TEXT NOT NULL, secret TEXT NOT NULL, enabled INTEGER NOT NULL,"
     "  disabled_reason TEXT, deleted INTEGER NOT NULL, own_retry INTEGER NOT NULL,"
     "  max_retries INTEGER NOT NULL, initial_delay_ms INTEGER NOT NULL,"

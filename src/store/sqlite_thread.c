@@ -24,8 +24,8 @@
 
 /* The log is copied into the database when it has this many pages, after the group's
  * answers have left; sooner when nobody waits. */
-#define CHECKPOINT_PAGES      8000
-#define CHECKPOINT_IDLE_PAGES 2000
+#define CHECKPOINT_PAGES      4000
+#define CHECKPOINT_IDLE_PAGES 1000
 
 /* Rows of deleted webhooks that are cancelled at a time. */
 #define SWEEP_IDLE 500

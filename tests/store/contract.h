@@ -3,8 +3,7 @@
 
 #include "world.h"
 
-#define TEST(name)                                                                     \
-    cmocka_unit_test_setup_teardown(name, contract_setup, contract_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
 struct contract_part {
     const struct CMUnitTest *tests;
@@ -13,7 +12,3 @@ struct contract_part {
 
 extern const struct contract_part contract_config, contract_calls, contract_order,
     contract_lists;
-
-/* *state is a fresh, open world of the backend whose turn it is. */
-int contract_setup(void **state);
-int contract_teardown(void **state);

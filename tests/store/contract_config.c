@@ -61,6 +61,27 @@ a_new_store_is_empty(void **state)
 }
 
 static void
+a_webhook_without_a_description_has_none_when_it_is_loaded_again(void **state)
+{
+    struct world *world = *state;
+    uint64_t shop = put_channel(world, "shop");
+    for (int i = 0; i < 2; i++) {
+        struct webhook *put = webhook_new();
+        put->channel = shop;
+        put->url = xstrdup("https://example.com/");
+        put->secret = xstrdup("whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0");
+        if (i == 1)
+            put->description = xstrdup("");
+        assert_int_equal(try_webhook(world, put), 0);
+        webhook_unref(put);
+    }
+    world_reopen(world);
+    assert_int_equal(world->n_webhooks, 2);
+    assert_null(world->webhooks[0]->description);
+    assert_string_equal(world->webhooks[1]->description, "");
+}
+
+static void
 what_is_put_is_loaded_again(void **state)
 {
     struct world *world = *state;
@@ -330,6 +351,7 @@ a_full_disk_refuses_and_changes_nothing(void **state)
 static const struct CMUnitTest tests[] = {
     TEST(a_new_store_is_empty),
     TEST(what_is_put_is_loaded_again),
+    TEST(a_webhook_without_a_description_has_none_when_it_is_loaded_again),
     TEST(a_change_replaces_the_whole_webhook),
     TEST(what_was_computed_from_an_old_configuration_is_refused),
     TEST(a_channel_id_is_used_once_at_a_time_and_a_number_once_for_ever),

@@ -4,22 +4,6 @@
 #include <stdio.h>
 
 int
-contract_setup(void **state)
-{
-    struct world *world = world_new(&world_sqlite);
-    world_open(world);
-    *state = world;
-    return 0;
-}
-
-int
-contract_teardown(void **state)
-{
-    world_free(*state);
-    return 0;
-}
-
-int
 try_open(struct world *world, struct err *err)
 {
     msec_t latest;

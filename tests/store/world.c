@@ -64,7 +64,7 @@ memory_clean_up(struct world *world)
     world->store->backend->close(world->store);
 }
 
-const struct world_backend world_memory = {
+struct world_backend world_memory = {
     "memory", memory_open, memory_leave, memory_step, memory_fill_disk, memory_clean_up,
 };
 
@@ -125,7 +125,7 @@ sqlite_clean_up(struct world *world)
     rmdir(world->dir);
 }
 
-const struct world_backend world_sqlite = {
+struct world_backend world_sqlite = {
     "sqlite", sqlite_open, sqlite_leave, sqlite_step, sqlite_fill_disk, sqlite_clean_up,
 };
 
@@ -239,6 +239,23 @@ world_reopen(struct world *world)
 {
     world_leave(world);
     world_open(world);
+}
+
+int
+world_setup(void **state)
+{
+    const struct world_backend *backend = *state ? *state : &world_sqlite;
+    struct world *world = world_new(backend);
+    world_open(world);
+    *state = world;
+    return 0;
+}
+
+int
+world_teardown(void **state)
+{
+    world_free(*state);
+    return 0;
 }
 
 /* ---- operations ---- */

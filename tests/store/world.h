@@ -60,10 +60,14 @@ struct world {
     unsigned broken;
 };
 
-extern const struct world_backend world_memory, world_sqlite;
+extern struct world_backend world_memory, world_sqlite;
 
 struct world *world_new(const struct world_backend *backend);
 void world_free(struct world *world);
+/* For cmocka: makes a fresh, open world in *state of the backend that *state pointed to
+ * (of SQLite, when to none), and frees it. */
+int world_setup(void **state);
+int world_teardown(void **state);
 void world_open(struct world *world); /* anchors, loads, starts */
 void world_leave(struct world *world);
 void world_reopen(struct world *world);

@@ -207,19 +207,9 @@ static void
 values_that_could_break_the_request_are_refused(void **state)
 {
     (void)state;
-    static const char *const values[] = {"a\r\nY: b",
-                                         "a\n",
-                                         "\r",
-                                         "a\x0b"
-                                         "b",
-                                         " a",
-                                         "a ",
-                                         "\ta",
-                                         "a\t",
-                                         "\x7f",
-                                         "\x01",
-                                         "\xc3\xa9",
-                                         " "};
+    static const char *const values[] = {"a\r\nY: b", "a\n",  "\r",       "a\vb",
+                                         " a",        "a ",   "\ta",      "a\t",
+                                         "\x7f",      "\x01", "\xc3\xa9", " "};
     for (size_t i = 0; i < ARRAY_LEN(values); i++)
         assert_int_equal(check("X-A", values[i]), E_INVALID);
     assert_int_equal(webhook_header_check(SLICE("X"), (struct slice){"a\0b", 3}, NULL),
