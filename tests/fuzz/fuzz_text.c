@@ -1,0 +1,98 @@
+/* The small readers: times, ids, keys, secrets, header fields, Retry-After, URLs. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ids.h"
+#include "base/timefmt.h"
+#include "core/key.h"
+#include "core/retry.h"
+#include "core/signature.h"
+#include "core/webhook.h"
+#include "fuzz.h"
+#include "send/guard.h"
+
+static void
+check_times(struct slice text)
+{
+    msec_t ms, again;
+    if (time_parse(text, &ms)) {
+        char shown[TIME_TEXT];
+        time_format(shown, ms);
+        bool ok = time_parse(slice_of(shown), &again);
+        assert(ok && again == ms);
+    }
+    msec_t wait = retry_after_parse(text, INT64_C(1709546000000));
+    assert(wait >= 0 && wait <= RETRY_AFTER_MAX_MS);
+}
+
+static void
+check_ids(struct slice text)
+{
+    char shown[ID_TEXT];
+    uint64_t a, b;
+    if (event_id_parse(text, &a)) {
+        event_id_format(shown, a);
+        assert(slice_is(text, shown));
+    }
+    if (webhook_id_parse(text, &a)) {
+        webhook_id_format(shown, a);
+        assert(slice_is(text, shown));
+    }
+    if (call_id_parse(text, &a, &b)) {
+        call_id_format(shown, a, b);
+        assert(slice_is(text, shown));
+    }
+    if (key_id_of(text, shown))
+        assert(strlen(shown) < ID_TEXT);
+}
+
+static void
+check_secret(struct slice text)
+{
+    struct err err;
+    bool valid = secret_check(text, &err) == 0;
+    struct signer *signer = signer_new(text);
+    assert(valid == (signer != NULL));
+    signer_free(signer);
+}
+
+/* The first line is a header's name, the rest its value. */
+static void
+check_header(struct slice text)
+{
+    struct err err;
+    const char *end = memchr(text.p, '\n', text.n);
+    size_t n = end ? (size_t)(end - text.p) : text.n;
+    struct slice value = {text.p + n, text.n - n};
+    if (webhook_header_check((struct slice){text.p, n}, value, &err) == 0) {
+        assert(n > 0 && !memchr(text.p, ':', n) && !memchr(text.p, '\r', n));
+        assert(value.n == 0 || !memchr(value.p, '\n', value.n));
+    }
+}
+
+/* What a stranger may have, whoever may have more may have too. */
+static void
+check_url(struct slice text)
+{
+    struct err err;
+    char *url = strndup(text.p, text.n);
+    assert(url);
+    if (guard_url_check(url, false, &err) == 0) {
+        int rc = guard_url_check(url, true, &err);
+        assert(rc == 0);
+    }
+    free(url);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+    struct slice text = {n > 0 ? (const char *)bytes : "", n};
+    check_times(text);
+    check_ids(text);
+    check_secret(text);
+    check_header(text);
+    check_url(text);
+    return 0;
+}
