@@ -3,11 +3,12 @@
  *
  * Three times, and each has its use:
  *   mono    never jumps; durations, deadlines, everything in memory
- *   wall    what the world says now; the signature's timestamp, log lines, what people
- * see steady  Unix time that never goes backwards, not even over a restart, and never
- * jumps while the program runs: wall time read once (or the latest steady time on disk,
- * if that is later) and moved on by mono. Due times and event keys are steady times, so
- * a clock that is set moves no retry.
+ *   wall    what the world says now; the signature's timestamp, log lines
+ *   steady  Unix time that never goes backwards, not even over a restart, and never
+ *           jumps while the program runs: wall time read once (or the latest steady
+ *           time on disk, if that is later) and moved on by mono
+ *
+ * Due times and event keys are steady times, so a clock that is set moves no retry.
  */
 #pragma once
 
@@ -19,8 +20,8 @@ struct clock {
     usec_t steady_offset_us; /* steady = mono + this; set once by clock_anchor */
 };
 
-extern struct clock
-    clock_system; /* CLOCK_BOOTTIME (counts while suspended) and CLOCK_REALTIME */
+/* CLOCK_BOOTTIME, which counts while the machine sleeps, and CLOCK_REALTIME. */
+extern struct clock clock_system;
 
 /* Fixes steady time: now = max(wall, not_before). Call once, before other threads
  * start. */

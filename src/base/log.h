@@ -1,8 +1,8 @@
 /*
  * One line per fact, fixed keys, ids first, so that a person can grep one call's whole
- * life and a program can parse it. Text for people: 2024-03-04T09:50:51.375Z info
- * attempt call=call_… webhook=wh_… n=2 verdict=temporary status=503 … or one JSON
- * object a line. Values are escaped: a line is always one line.
+ * life and a program can parse it. Text for people,
+ *   2024-03-04T09:50:51.375Z info attempt call=call_… webhook=wh_… n=2 verdict=…
+ * or one JSON object a line. Values are escaped: a line is always one line.
  *
  * Each thread formats into a buffer of its own; log_flush writes it out. Lines of level
  * warn and above, and all lines of a thread that did not ask to buffer, leave at once.

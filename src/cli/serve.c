@@ -237,7 +237,6 @@ open_store(struct server *server, struct err *err)
     const struct store_sqlite_options options = {
         .dir = dir,
         .clock = &clock_system,
-        .rng = &rng_system,
         .cache_bytes = (size_t)option_number(server->options, OPTION_CACHE),
     };
 

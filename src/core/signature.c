@@ -66,7 +66,7 @@ struct signer *
 signer_new(struct slice secret)
 {
     uint8_t key[SECRET_MAX_BYTES];
-    size_t n;
+    size_t n = 0;
     struct signer *signer = NULL;
 
     if (decode_secret(secret, key, &n, NULL) == 0) {

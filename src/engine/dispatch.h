@@ -72,7 +72,7 @@ msec_t dispatch_turn(struct dispatch *dispatch);
 /* From now on no attempt is started. */
 void dispatch_stop(struct dispatch *dispatch);
 /* Gives back what is still in flight: those calls stay waiting and no attempt is
- * recorded. */
+ * recorded, unless its answer has come already. */
 void dispatch_abort(struct dispatch *dispatch);
 /* Nothing in flight, no outcome unrecorded, no read under way. */
 bool dispatch_is_idle(const struct dispatch *dispatch);

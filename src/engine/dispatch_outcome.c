@@ -87,7 +87,8 @@ outcome_note(struct attempt *attempt)
     struct dispatch *dispatch = lane->dispatch;
 
     window_give(&dispatch->pool, &lane->window);
-    if (dispatch->aborting) { /* given back: it is waiting on disk, as if not tried */
+    if (dispatch->aborting && attempt->status == 0) {
+        /* Given back: it is waiting on disk, as if not tried. */
         lane_forget(dispatch, call);
         lane_update(dispatch, lane);
         return;

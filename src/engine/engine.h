@@ -111,8 +111,8 @@ void engine_change(struct engine *engine, struct engine_change *change);
 
 struct engine_ingest {
     struct channel *channel; /* a reference that the caller keeps until done */
-    const struct event_ref
-        *events; /* and their bytes: only until engine_ingest returns */
+    /* They and their bytes: only until engine_ingest returns. */
+    const struct event_ref *events;
     size_t n_events;
     struct webhook *only; /* a test event: to this webhook alone; NULL = to all that
                              want it. Caller's reference */

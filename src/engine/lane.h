@@ -33,7 +33,7 @@ struct lane {
     bool backlog_turn;
     size_t bytes; /* of its calls in memory */
     size_t calls; /* in memory, in any state */
-    bool shut; /* answered 410: nothing is started until its webhook is told anew */
+    bool shut;    /* answered 410: nothing is started until its webhook is told anew */
     bool reading;
     bool full; /* a call of it found no room: read on when one of its calls has left */
     struct schedule_place noted; /* while reading: the earliest place that came up */

@@ -19,8 +19,11 @@
 
 #define EVENTS_A_TURN 256
 
-/* Handles that are kept for later; a handle takes about 10 KiB. */
-#define IDLE_MAX 64
+/* Making a handle costs half as much as a request, and keeping one about 10 KiB: all
+ * are kept while there is much to do, and these when nothing has happened for a moment.
+ */
+#define IDLE_KEPT    32
+#define IDLE_WAIT_MS 100
 
 /* Connections that are kept open for later, in use or not. */
 #define CONNECTIONS_MAX 1024L
@@ -143,17 +146,25 @@ end(struct curl_transport *ct, struct request *request, CURLcode code)
 {
     struct attempt *attempt = request->attempt;
 
+    assert(attempt);
     request_finish(request, code);
     attempt->done(attempt);
     target_unref(request->target);
     request->target = NULL;
     request->attempt = NULL;
-    if (ct->n_idle >= IDLE_MAX) {
-        request_free(request);
-        return;
-    }
     push(&ct->idle, request);
     ct->n_idle++;
+}
+
+static void
+free_idle(struct curl_transport *ct, unsigned kept)
+{
+    while (ct->n_idle > kept) {
+        struct request *request = ct->idle;
+        unlink_from(&ct->idle, request);
+        ct->n_idle--;
+        request_free(request);
+    }
 }
 
 static struct request *
@@ -294,6 +305,25 @@ on_event(struct curl_transport *ct, const struct epoll_event *event)
     act(ct, fd, events);
 }
 
+/* Returns how many events there are. */
+static int
+wait_events(struct curl_transport *ct, struct epoll_event *events, usec_t timeout_us)
+{
+    int timeout_ms = wait_ms(ct, timeout_us);
+    bool look_again = ct->n_idle > IDLE_KEPT && (unsigned)timeout_ms > IDLE_WAIT_MS;
+
+    int n = epoll_wait(ct->epoll_fd, events, EVENTS_A_TURN,
+                       look_again ? IDLE_WAIT_MS : timeout_ms);
+    if (n == 0 && look_again) {
+        free_idle(ct, IDLE_KEPT);
+        if (timeout_ms > 0)
+            timeout_ms -= IDLE_WAIT_MS;
+        n = epoll_wait(ct->epoll_fd, events, EVENTS_A_TURN, timeout_ms);
+    }
+    assert(n >= 0 || errno == EINTR);
+    return n;
+}
+
 static void
 transport_run(struct transport *transport, usec_t timeout_us)
 {
@@ -306,8 +336,7 @@ transport_run(struct transport *transport, usec_t timeout_us)
     if (end_done(ct) || refused)
         timeout_us = 0;
 
-    int n = epoll_wait(ct->epoll_fd, events, EVENTS_A_TURN, wait_ms(ct, timeout_us));
-    assert(n >= 0 || errno == EINTR);
+    int n = wait_events(ct, events, timeout_us);
     for (int i = 0; i < n; i++)
         on_event(ct, &events[i]);
     run_timer(ct);
@@ -358,11 +387,7 @@ transport_close(struct transport *transport)
     struct curl_transport *ct = of(transport);
 
     assert(!ct->active && !ct->refused);
-    while (ct->idle) {
-        struct request *request = ct->idle;
-        unlink_from(&ct->idle, request);
-        request_free(request);
-    }
+    free_idle(ct, 0);
     if (ct->multi)
         curl_multi_cleanup(ct->multi);
     if (ct->epoll_fd >= 0)

@@ -27,10 +27,12 @@ list_append(struct window **head, struct window *window)
         *head = window;
         return;
     }
+    struct window *last = (*head)->prev;
+    assert(last);
     window->next = *head;
-    window->prev = (*head)->prev;
-    window->prev->next = window;
-    window->next->prev = window;
+    window->prev = last;
+    last->next = window;
+    (*head)->prev = window;
 }
 
 static void

@@ -211,12 +211,12 @@ set_up(struct sqlite_store *s, const struct store_sqlite_options *options,
     char sql[600];
     snprintf(sql, sizeof(sql),
              "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
-             "PRAGMA synchronous = %s; PRAGMA foreign_keys = OFF;"
+             "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF;"
              "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;"
              "PRAGMA secure_delete = OFF; PRAGMA trusted_schema = OFF;"
              "PRAGMA cache_size = -%zu; PRAGMA journal_size_limit = %d;"
              "BEGIN IMMEDIATE; COMMIT",
-             options->unsafe_no_sync ? "OFF" : "FULL", cache / 1024, WAL_KEPT_BYTES);
+             cache / 1024, WAL_KEPT_BYTES);
     int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
     return rc == SQLITE_OK ? 0 : open_failed(s, options->dir, rc, err);
 }

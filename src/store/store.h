@@ -7,17 +7,23 @@
  * which runs exactly once, on the store's thread, after the commit that covers the
  * operation (reads: after the read). `done` may submit again; it must not block.
  *
- * Order: operations submitted by one thread take effect in that order, and a read sees
- * all writes submitted before it. Operations are grouped: one commit, one fsync, then
- * all `done`s of the group in order.
+ * Order: operations submitted by one thread take effect in that order. They are
+ * grouped: one commit, one fsync, then all `done`s of the group in order. A read runs
+ * when its turn to be done comes: it sees all writes submitted before it, and nothing
+ * that is not committed. STORE_DUE sees exactly the writes before it, after their
+ * `done`s, so a call is never learnt of both by its append and by what is due.
  *
  * result: 0, or
  *   E_FULL       the disk is full; nothing of this operation happened; try again later
  *   E_STALE      `config` is not the current configuration version; compute again and
- * resubmit E_NOT_FOUND, E_CONFLICT   as each operation says E_IO         the store is
- * broken: this and every later operation fails; what was acknowledged before is safe.
- * The program must end; the next start recovers. E_CLOSED     submitted after
- * store_stop
+ *                submit again
+ *   E_NOT_FOUND  there is no such thing in this channel; lists of a channel that does
+ *                not exist, appends to a channel or webhook that does not
+ *   E_CONFLICT   as each operation says
+ *   E_IO         the store is broken: this and every later operation fails; what was
+ *                acknowledged before is safe. The program must end; the next start
+ *                recovers
+ *   E_CLOSED     submitted after stop; `done` then runs on the submitter's thread
  *
  * Several nodes: a backend that is shared gives each webhook to one node at a time, by
  * lease. The holder alone reads what is due and sends. A result that comes in under a
@@ -57,8 +63,7 @@ struct store_op {
     int result;
     const char *why; /* a constant sentence when result is not 0; may be NULL */
     void (*done)(struct store_op *op);
-    struct store_op
-        *next; /* the store's between submit and done; the caller's otherwise */
+    struct store_op *next; /* the store's between submit and done, then the caller's */
 };
 
 /* ---- writes ---- */
@@ -78,7 +83,8 @@ struct store_new_call {
  * first_key, first_key+1, …; their time is the key's. Calls are waiting, due at the
  * event's time. With an idempotency key (unique per channel for 24 h): the same key and
  * hash again changes nothing and returns the first one's first_key with repeated =
- * true; another hash is E_CONFLICT. */
+ * true; another hash is E_CONFLICT. A repeat is answered even when `config` is stale.
+ */
 struct store_append {
     struct store_op op;
     uint64_t channel;
@@ -332,11 +338,8 @@ store_submit(struct store *store, struct store_op *op)
 struct store_sqlite_options {
     const char *dir; /* made if missing, mode 0700; the file is pushwire.db */
     struct clock *clock;
-    struct rng *rng;
-    size_t cache_bytes;  /* page cache; 0 = 32 MiB */
-    const char *vfs;     /* NULL = the system's; tests put a faulty one here */
-    bool unsafe_no_sync; /* for control runs of crash tests only; no option of the
-                            program sets it */
+    size_t cache_bytes; /* page cache; 0 = 32 MiB */
+    const char *vfs;    /* NULL = the system's; tests put a faulty one here */
 };
 
 /* Opens or makes the database, takes its lock (E_BUSY: another process has it),

@@ -138,6 +138,8 @@ end_attempt(struct sim *sim, struct sim_attempt *running)
     sim->in_flight--;
     call->in_flight = false;
     if (sim->aborting) {
+        attempt->verdict = VERDICT_TEMPORARY;
+        attempt->status = 0;
         call->excused = true;
     } else {
         call->excused = false;

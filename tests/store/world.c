@@ -80,7 +80,6 @@ sqlite_open(struct world *world, msec_t *latest_steady_ms, struct err *err)
     struct store_sqlite_options options = {
         .dir = world->dir,
         .clock = &world->time.clock,
-        .rng = &rng_system,
         .vfs = world->vfs,
     };
     return store_sqlite_open(&world->store, &options, latest_steady_ms, err);
