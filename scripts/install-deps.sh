@@ -3,9 +3,9 @@
 #   scripts/install-deps.sh build|test|bench|fuzz|lint ...
 set -eu
 
-build="build-essential meson ninja-build pkg-config ca-certificates
+build="build-essential meson ninja-build pkg-config ca-certificates curl
     libmicrohttpd-dev libcurl4-openssl-dev libsqlite3-dev libssl-dev libinih-dev"
-test="clang libcmocka-dev curl"
+test="clang libcmocka-dev openssl"
 bench="wrk python3"
 fuzz="clang libclang-rt-14-dev"
 lint="clang-format-14 clang-tidy-14 cppcheck pmccabe mandoc shellcheck"

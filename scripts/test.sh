@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 export ASAN_OPTIONS=strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1:detect_leaks=1
 export UBSAN_OPTIONS=print_stacktrace=1
-export TSAN_OPTIONS=second_deadlock_stack=1:suppressions=$PWD/tests/tsan.supp
+export TSAN_OPTIONS=atexit_sleep_ms=100:second_deadlock_stack=1:suppressions=$PWD/tests/tsan.supp
 
 # What failed before a test could run is a failed test too.
 trap '[ $? = 0 ] || [ -n "${counted:-}" ] || echo "0 passed, 1 failed"' EXIT
@@ -32,5 +32,5 @@ unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
 scripts/run-tests.py \
     build:unit,store,sim,fuzz,e2e \
     build-clang:unit,store,sim \
-    build-asan:unit,store,sim,fuzz,smoke \
-    build-tsan:unit,store,sim,load
+    build-asan:unit,store,sim,fuzz,address \
+    build-tsan:unit,store,sim,thread

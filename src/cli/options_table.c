@@ -83,7 +83,7 @@ const struct option option_table[OPTIONS] = {
     [OPTION_API_THREADS] = {SERVER("api-threads", "API_THREADS"), INT(1, 256),
                             .help = "threads that take requests; default: one per "
                                     "core, at most 4"},
-    [OPTION_WINDOW] = {SERVER("window", "WINDOW"), INT(1, 10000), .fallback = "32",
+    [OPTION_WINDOW] = {SERVER("window", "WINDOW"), INT(1, 1024), .fallback = "32",
                        .help = "calls in flight per webhook, at most"},
     [OPTION_SLOTS] = {SERVER("slots", "SLOTS"), INT(1, 100000), .fallback = "2048",
                       .help = "calls in flight per sender thread, at most"},

@@ -1,11 +1,20 @@
 /*
  * The states of a call and who may follow whom:
  *
- *                 +--------------------------- retry (by a person)
- * ---------------------------+ v | (new) --> waiting --take--> in flight --2xx-->
- * succeeded ---------------------------------+ |  ^  ^              |  | | |  |
- * +--temporary---+  +--9 attempts used--> failed --------------------------+ disabled |
- * | enabled v  | held --webhook deleted--> cancelled  (from waiting, too)
+ *     from        to          when
+ *     ----------  ----------  -------------------------------------
+ *     (new)       waiting
+ *     waiting     in flight   its turn has come
+ *                 held        the webhook is disabled
+ *                 cancelled   the webhook is deleted
+ *     in flight   succeeded   2xx
+ *                 waiting     failed, and an attempt is left
+ *                 failed      all attempts are used
+ *                 held        410, or the webhook is disabled
+ *     held        waiting     the webhook is enabled
+ *                 cancelled   the webhook is deleted
+ *     succeeded   waiting     a person asks for it
+ *     failed      waiting     a person asks for it
  *
  * On disk a call is waiting, succeeded, failed or cancelled. "In flight" is never
  * stored: after a crash the call is simply due again. "Held" is not stored per call

@@ -19,7 +19,7 @@
 
 #define EVENTS_A_TURN 256
 
-/* Making a handle costs half as much as a request, and keeping one about 10 KiB: all
+/* Making a handle costs a fifth of a request, and keeping one about 10 KiB: all
  * are kept while there is much to do, and these when nothing has happened for a moment.
  */
 #define IDLE_KEPT    32
@@ -310,7 +310,8 @@ static int
 wait_events(struct curl_transport *ct, struct epoll_event *events, usec_t timeout_us)
 {
     int timeout_ms = wait_ms(ct, timeout_us);
-    bool look_again = ct->n_idle > IDLE_KEPT && (unsigned)timeout_ms > IDLE_WAIT_MS;
+    bool look_again =
+        ct->n_idle > IDLE_KEPT && (timeout_ms < 0 || timeout_ms > IDLE_WAIT_MS);
 
     int n = epoll_wait(ct->epoll_fd, events, EVENTS_A_TURN,
                        look_again ? IDLE_WAIT_MS : timeout_ms);

@@ -1,7 +1,8 @@
 // Input that is refused: the status, and a problem that names the event, the place and the reason.
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import test from 'node:test';
-import { Server, click, payload, rawRequest } from './harness.mjs';
+import { Server, click, eventually, payload, rawRequest } from './harness.mjs';
 
 const server = await Server.start();
 const C = 'ingest';
@@ -219,15 +220,28 @@ test('a header block without an end is cut off', async () => {
 });
 
 test('over its memory budget the server says 503 and when to come again', async (t) => {
-  const small = await Server.start({ args: ['--ingest-memory', '1MiB', '--max-request', '8MiB'] });
+  const small = await Server.start({ args: ['--ingest-memory', '2MiB', '--max-request', '2MiB'] });
   t.after(() => small.stop());
   await small.channel(C);
-  const large = `[${Array.from({ length: 16 }, () => good('s', { x: 'y'.repeat(200_000) }))}]`;
-  const answer = await small.call('POST', events, { body: large });
-  assert.equal(answer.status, 503, answer.text);
-  assert.ok(Number(answer.headers['retry-after']) >= 1);
-  assert.deepEqual(await small.list(events), []);
+  const large = `[${Array.from({ length: 16 }, () => good('s', { x: 'y'.repeat(95_000) }))}]`;
+  const postLarge = () => small.call('POST', events, { body: large });
+  assert.equal((await postLarge()).status, 202);
+
+  // Somebody whose body never ends holds most of it.
+  const { hostname, port } = new URL(small.url);
+  const holder = net.connect({ host: hostname, port });
+  holder.on('error', () => {});
+  holder.write(`POST ${events} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${small.key}\r\n` +
+    `Content-Type: application/json\r\nContent-Length: ${large.length}\r\n\r\n${large.slice(1)}`);
+  const refusal = await eventually('there is no room', async () => {
+    const answer = await postLarge();
+    return answer.status !== 202 && answer;
+  });
+  assert.equal(refusal.status, 503, refusal.text);
+  assert.ok(Number(refusal.headers['retry-after']) >= 1);
   assert.equal((await small.call('POST', events, { body: good() })).status, 202);
+  holder.destroy();
+  await eventually('there is room again', async () => (await postLarge()).status === 202);
 });
 
 test('the limits are options', async (t) => {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/ids.h"
+#include "base/mem.h"
 #include "base/timefmt.h"
 #include "core/key.h"
 #include "core/retry.h"
@@ -76,8 +77,7 @@ static void
 check_url(struct slice text)
 {
     struct err err;
-    char *url = strndup(text.p, text.n);
-    assert(url);
+    char *url = xstrndup(text.p, text.n);
     if (guard_url_check(url, false, &err) == 0) {
         int rc = guard_url_check(url, true, &err);
         assert(rc == 0);
