@@ -214,6 +214,12 @@ memory_settle(struct memory_store *m, struct store_op *op)
 
         if (call->state != CALL_WAITING)
             continue;
+        if (result->state != CALL_SUCCEEDED && call->due_ms != result->was_due_ms) {
+            if (result->state == CALL_FAILED)
+                result->tries = 0; /* made due by hand: a new round */
+            result->state = CALL_WAITING;
+            result->due_ms = call->due_ms;
+        }
         call->state = call_move(CALL_IN_FLIGHT, result->state);
         call->tries = result->tries;
         call->due_ms = result->due_ms;
@@ -287,36 +293,51 @@ next_failure(struct memory_store *m)
     return m->fail_with;
 }
 
-/* Writes happen first, then each operation's turn to be done comes, and reads happen
- * then. A read of what is due ends such a round: it must not see what comes later. */
+/* Its turn to be done: that is when reads happen. False after a crash. */
+static bool
+finish(struct memory_store *m, struct store_op *op, int failure)
+{
+    unsigned crashes = m->crashes;
+    if (!kinds[op->kind].write)
+        perform(m, op, failure);
+    m->depth--;
+    op->done(op);
+    return m->crashes == crashes;
+}
+
+/* Writes first, then each operation in its order, and last what reads due calls: it
+ * comes after every append that it may see. */
 size_t
 store_memory_step(struct store *store)
 {
     struct memory_store *m = memory_of(store);
-    struct store_op *op = m->head;
-    unsigned crashes = m->crashes;
+    struct store_op *group = m->head, *dues = NULL, **last_due = &dues;
     size_t n = 0;
 
     m->head = m->tail = NULL;
-    int failure = op ? next_failure(m) : 0;
-    while (op) {
-        struct store_op *end = op;
-        for (; end && end->kind != STORE_DUE; end = end->next)
-            if (kinds[end->kind].write)
-                perform(m, end, failure);
-        if (end)
-            end = end->next;
-        while (op != end) {
-            struct store_op *next = op->next;
-            if (!kinds[op->kind].write)
-                perform(m, op, failure);
-            n++;
-            m->depth--;
-            op->done(op);
-            if (m->crashes != crashes)
-                return n;
-            op = next;
+    int failure = group ? next_failure(m) : 0;
+    for (struct store_op *op = group; op; op = op->next)
+        if (kinds[op->kind].write)
+            perform(m, op, failure);
+    while (group) {
+        struct store_op *op = group;
+        group = op->next;
+        if (op->kind == STORE_DUE) {
+            op->next = NULL;
+            *last_due = op;
+            last_due = &op->next;
+            continue;
         }
+        n++;
+        if (!finish(m, op, failure))
+            return n;
+    }
+    while (dues) {
+        struct store_op *op = dues;
+        dues = op->next;
+        n++;
+        if (!finish(m, op, failure))
+            return n;
     }
     return n;
 }

@@ -169,7 +169,8 @@ const char *const sqlite_sql[STMTS] = {
 
     [STMT_CALL_SETTLE] =
         "UPDATE call SET state = ?3, due_ms = ?4, tries = ?5, attempts = ?6"
-        " WHERE event = ?1 AND webhook = ?2 AND state = 0 AND attempts < ?6",
+        " WHERE event = ?1 AND webhook = ?2 AND state = 0 AND attempts < ?6"
+        " AND due_ms = ?7",
     [STMT_CALL_ATTEMPTS] = "UPDATE call SET attempts = ?3"
                            " WHERE event = ?1 AND webhook = ?2",
     [STMT_ATTEMPT_ADD] =

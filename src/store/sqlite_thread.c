@@ -27,6 +27,9 @@
 #define CHECKPOINT_PAGES      4000
 #define CHECKPOINT_IDLE_PAGES 1000
 
+/* While nobody asks for anything, the time is noted this often. */
+#define IDLE_S 60
+
 /* Rows of deleted webhooks that are cancelled at a time. */
 #define SWEEP_IDLE 500
 #define SWEEP_BUSY 50
@@ -147,7 +150,7 @@ take(struct sqlite_store *s)
     return more;
 }
 
-/* Sleeps until submit finds a reason, or the time is over (NULL = never). A stale
+/* Sleeps until submit finds a reason, or the time is over. A stale
  * wake-up only makes it return early. */
 static void
 wait_for_work(struct sqlite_store *s, enum sqlite_wait how, const struct timespec *time)
@@ -330,17 +333,14 @@ finish_op(struct sqlite_store *s, struct store_op *op)
 }
 
 /* Performs the writes among the first pending operations in one transaction; *end is
- * the first operation that is not of this group. Due calls are read after everything
- * before them is done and before anything behind them happens: whoever learns of a call
- * by its append, or by reading what is due, learns of it once. So they end a group. */
+ * the first operation that is not of this group. */
 static int
 write_group(struct sqlite_store *s, struct store_op **end)
 {
     struct store_op *op = s->pending;
     int rc = 0;
     size_t n = 0;
-    for (; op && op->kind != STORE_DUE && n < GROUP_OPS && rc == 0;
-         op = op->next, n++) {
+    for (; op && n < GROUP_OPS && rc == 0; op = op->next, n++) {
         if (s->group.open &&
             (s->group.rows >= GROUP_ROWS || s->group.bytes >= GROUP_BYTES))
             break;
@@ -361,23 +361,35 @@ write_group(struct sqlite_store *s, struct store_op **end)
     return rc;
 }
 
+/* Due calls are read after everything else of the group is done: whoever learns of a
+ * call by its append, or by reading what is due, hears of the append first. Ending the
+ * group at such a read instead would cost an fsync for each of them. */
 static void
 perform_group(struct sqlite_store *s)
 {
-    struct store_op *end;
+    struct store_op *end, *dues = NULL, **last_due = &dues;
     int rc = write_group(s, &end);
     if (rc < 0 && rc != E_FULL)
         break_down(s);
 
-    while (s->pending != end || (end && end->kind == STORE_DUE)) {
+    while (s->pending != end) {
         struct store_op *op = s->pending;
         s->pending = op->next;
-        if (op == end)
-            end = op->next;
+        if (op->kind == STORE_DUE) {
+            op->next = NULL;
+            *last_due = op;
+            last_due = &op->next;
+            continue;
+        }
         if (rc < 0 && kinds[op->kind].write) {
             sqlite_put_undone(s, op);
             fail_op(op, rc);
         }
+        finish_op(s, op);
+    }
+    while (dues) {
+        struct store_op *op = dues;
+        dues = op->next;
         finish_op(s, op);
     }
 }
@@ -397,6 +409,27 @@ checkpoint(struct sqlite_store *s, int pages)
         break_down(s);
 }
 
+static int
+commit_own(struct sqlite_store *s, int rc)
+{
+    if (rc == 0 && s->group.open)
+        rc = group_commit(s);
+    if (rc < 0)
+        rc = group_roll_back(s, rc);
+    if (rc < 0 && rc != E_FULL)
+        break_down(s);
+    return rc;
+}
+
+/* Every group notes the time, by which the next start knows a clock that was set back.
+ * When none comes, this does. */
+static void
+note_time(struct sqlite_store *s, msec_t most_ms)
+{
+    if (!s->broken && clock_steady_ms(s->clock) >= s->steady_ms + most_ms)
+        (void)commit_own(s, sqlite_group_begin(s));
+}
+
 /* False when there was nothing to do. */
 static bool
 idle_step(struct sqlite_store *s)
@@ -404,26 +437,21 @@ idle_step(struct sqlite_store *s)
     if (s->broken)
         return false;
     checkpoint(s, CHECKPOINT_IDLE_PAGES);
+    note_time(s, IDLE_S * 1000);
     if (!s->unswept || s->broken)
         return false;
-    int rc = sqlite_sweep(s, SWEEP_IDLE);
-    if (rc == 0 && s->group.open)
-        rc = group_commit(s);
-    if (rc < 0)
-        rc = group_roll_back(s, rc);
-    if (rc < 0 && rc != E_FULL)
-        break_down(s);
-    return rc == 0;
+    return commit_own(s, sqlite_sweep(s, SWEEP_IDLE)) == 0;
 }
 
 static void
 work(struct sqlite_store *s)
 {
     const struct timespec linger = {0, LINGER_NS};
+    const struct timespec idle = {IDLE_S, 0};
     while (take(s)) {
         if (!s->pending) {
             if (!idle_step(s))
-                wait_for_work(s, ASLEEP, NULL);
+                wait_for_work(s, ASLEEP, &idle);
             continue;
         }
         if (s->pending_others == 0 && s->pending_results < LINGER_RESULTS &&
@@ -434,6 +462,7 @@ work(struct sqlite_store *s)
         perform_group(s);
         checkpoint(s, CHECKPOINT_PAGES);
     }
+    note_time(s, 1000);
 }
 
 static void *

@@ -210,11 +210,11 @@ attempt_add(struct sqlite_store *s, const struct store_result *result, uint32_t 
     return sqlite_run(s, add);
 }
 
-/* The usual case in one statement: the call waits, and the attempt is the next one.
- * 1 = it was so. */
+/* The usual case in one statement: the call waits as it did when the attempt began, and
+ * the attempt is the next one. 1 = it was so. */
 static int
 call_settle(struct sqlite_store *s, struct sqlite_webhook *webhook,
-            const struct store_result *result, uint32_t n)
+            const struct store_result *result, msec_t was_due_ms, uint32_t n)
 {
     const enum sqlite_stmt settle = STMT_CALL_SETTLE;
     enum call_state state = call_move(CALL_IN_FLIGHT, result->state);
@@ -224,6 +224,7 @@ call_settle(struct sqlite_store *s, struct sqlite_webhook *webhook,
     sqlite_int(s, settle, 4, state == CALL_WAITING ? result->due_ms : 0);
     sqlite_int(s, settle, 5, result->tries);
     sqlite_int(s, settle, 6, n);
+    sqlite_int(s, settle, 7, was_due_ms);
     int rc = sqlite_run(s, settle);
     if (rc < 0)
         return rc;
@@ -234,6 +235,19 @@ call_settle(struct sqlite_store *s, struct sqlite_webhook *webhook,
         sqlite_count(s, webhook, state, 1);
     }
     return 1;
+}
+
+/* It was made due by hand while the attempt was under way: that still holds, unless the
+ * attempt has done what was wanted. */
+static void
+keep_due_by_hand(struct store_result *result, msec_t due_ms)
+{
+    if (result->state == CALL_SUCCEEDED || due_ms == result->was_due_ms)
+        return;
+    if (result->state == CALL_FAILED)
+        result->tries = 0; /* a new round */
+    result->state = CALL_WAITING;
+    result->due_ms = due_ms;
 }
 
 /* The call has moved on meanwhile, its webhook was deleted, or the attempt's number is
@@ -251,13 +265,15 @@ settle_late(struct sqlite_store *s, struct sqlite_webhook *webhook,
     if (rc <= 0)
         return rc;
     bool moves = sqlite_col(s, get, 0) == CALL_WAITING && !webhook->deleted;
+    msec_t due_ms = sqlite_col(s, get, 1);
     uint32_t n = (uint32_t)sqlite_col(s, get, 3) + 1;
     sqlite_reset(s, get);
 
     if (n < result->attempt.n)
         n = result->attempt.n;
     if (moves) {
-        rc = call_settle(s, webhook, result, n);
+        keep_due_by_hand(result, due_ms);
+        rc = call_settle(s, webhook, result, due_ms, n);
         assert(rc != 0);
     } else {
         sqlite_key(s, STMT_CALL_ATTEMPTS, 1, result->event);
@@ -277,7 +293,7 @@ settle_one(struct sqlite_store *s, struct store_result *result)
         return 0;
     int rc = sqlite_group_begin(s);
     if (rc == 0 && !webhook->deleted)
-        rc = call_settle(s, webhook, result, result->attempt.n);
+        rc = call_settle(s, webhook, result, result->was_due_ms, result->attempt.n);
     if (rc < 0)
         return rc;
     return rc == 1 ? attempt_add(s, result, result->attempt.n)

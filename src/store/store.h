@@ -10,8 +10,8 @@
  * Order: operations submitted by one thread take effect in that order. They are
  * grouped: one commit, one fsync, then all `done`s of the group in order. A read runs
  * when its turn to be done comes: it sees all writes submitted before it, and nothing
- * that is not committed. STORE_DUE sees exactly the writes before it, after their
- * `done`s, so a call is never learnt of both by its append and by what is due.
+ * that is not committed. STORE_DUE comes last in its group: of a call that it shows,
+ * the append's `done` has run before.
  *
  * result: 0, or
  *   E_FULL       the disk is full; nothing of this operation happened; try again later
@@ -110,10 +110,12 @@ struct store_result {
     uint64_t lease;
     struct attempt_record attempt;
     enum call_state state; /* CALL_WAITING, CALL_SUCCEEDED or CALL_FAILED */
-    uint32_t tries; /* attempts of this round, this one included; a retry by hand starts
-                       a new round */
-    msec_t due_ms;  /* steady; when CALL_WAITING */
-    /* out */
+    /* Attempts of this round, this one included; a retry by hand starts a new round. */
+    uint32_t tries;
+    msec_t due_ms;     /* steady; when CALL_WAITING */
+    msec_t was_due_ms; /* steady; what the attempt was started for */
+    /* out. When the call was made due by hand during the attempt and the attempt did
+     * not succeed, it stays waiting for that: state, tries and due_ms say so. */
     bool lost; /* the lease has passed on: nothing was recorded */
 };
 

@@ -141,6 +141,31 @@ a_full_disk_takes_no_event(void **state)
     assert_int_equal(world->broken, 0);
 }
 
+static void
+a_retry_by_hand_during_an_attempt_outlives_its_failure(void **state)
+{
+    struct world *world = *state;
+    uint64_t shop = put_channel(world, "shop"), hook = put_webhook(world, shop);
+    static const enum call_state ends[] = {CALL_WAITING, CALL_FAILED, CALL_SUCCEEDED};
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        uint64_t key = append(world, shop, EVENT_CLICK, 1, &hook, 1);
+        struct store_result result =
+            result_of(key, hook, 1, ends[i], START_MS + 120000);
+        result.tries = 9;
+        assert_int_equal(retry(world, shop, key, hook, START_MS + 1234), 0);
+        struct store_settle op = {.op.kind = STORE_SETTLE, .results = &result, .n = 1};
+        assert_int_equal(world_run(world, &op.op), 0);
+        if (ends[i] == CALL_SUCCEEDED) {
+            assert_int_equal(state_of(world, shop, key, hook), CALL_SUCCEEDED);
+            continue;
+        }
+        assert_int_equal(state_of(world, shop, key, hook), CALL_WAITING);
+        assert_int_equal(result.state, CALL_WAITING);
+        assert_int_equal(result.due_ms, START_MS + 1234);
+        assert_int_equal(result.tries, ends[i] == CALL_FAILED ? 0 : 9);
+    }
+}
+
 /* ---- idempotency ---- */
 
 static struct store_append
@@ -467,6 +492,7 @@ static const struct CMUnitTest tests[] = {
     TEST(keys_only_grow_and_follow_the_time),
     TEST(an_append_that_is_refused_leaves_nothing),
     TEST(a_full_disk_takes_no_event),
+    TEST(a_retry_by_hand_during_an_attempt_outlives_its_failure),
     TEST(the_same_key_and_body_is_one_request),
     TEST(an_idempotency_key_is_forgotten_after_a_day),
     TEST(a_repeat_needs_no_fresh_configuration),

@@ -36,6 +36,11 @@ struct world_clock {
     _Atomic usec_t now_us;
 };
 
+struct world_due {
+    uint64_t event, webhook;
+    msec_t due_ms;
+};
+
 struct world {
     const struct world_backend *backend;
     struct store *store;
@@ -58,6 +63,8 @@ struct world {
     uint64_t leases[64][2]; /* webhook, lease; in the order of the calls */
     size_t n_leases;
     unsigned broken;
+    struct world_due dues[4096]; /* for settle */
+    size_t n_dues;
 };
 
 extern struct world_backend world_memory, world_sqlite;

@@ -101,7 +101,21 @@ result_of(uint64_t event, uint64_t webhook, uint32_t n, enum call_state state,
         .state = state,
         .tries = n,
         .due_ms = due_ms,
+        .was_due_ms = event_key_ms(event),
     };
+}
+
+/* What a call was made due for last, as far as it was by these helpers. */
+static struct world_due *
+due_of(struct world *world, uint64_t event, uint64_t webhook)
+{
+    for (size_t i = 0; i < world->n_dues; i++)
+        if (world->dues[i].event == event && world->dues[i].webhook == webhook)
+            return &world->dues[i];
+    assert_true(world->n_dues < ARRAY_LEN(world->dues));
+    struct world_due *due = &world->dues[world->n_dues++];
+    *due = (struct world_due){event, webhook, event_key_ms(event)};
+    return due;
 }
 
 void
@@ -109,6 +123,9 @@ settle(struct world *world, uint64_t event, uint64_t webhook, uint32_t n,
        enum call_state state, msec_t due_ms)
 {
     struct store_result result = result_of(event, webhook, n, state, due_ms);
+    struct world_due *due = due_of(world, event, webhook);
+    result.was_due_ms = due->due_ms;
+    due->due_ms = due_ms;
     struct store_settle op = {.op.kind = STORE_SETTLE, .results = &result, .n = 1};
     assert_int_equal(world_run(world, &op.op), 0);
     assert_false(result.lost);
@@ -125,7 +142,10 @@ retry(struct world *world, uint64_t channel, uint64_t event, uint64_t webhook,
         .webhook = webhook,
         .due_ms = due_ms,
     };
-    return world_run(world, &op.op);
+    int rc = world_run(world, &op.op);
+    if (rc == 0)
+        due_of(world, event, webhook)->due_ms = due_ms;
+    return rc;
 }
 
 /* ---- due ---- */
