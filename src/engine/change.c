@@ -172,20 +172,20 @@ engine_change(struct engine *engine, struct engine_change *change)
 struct gone {
     struct engine_change change;
     struct engine *engine;
-    uint64_t webhook;
+    struct webhook *was; /* a reference: what answered; a changed one is another */
 };
 
 static int
 gone_apply(struct engine *engine, struct engine_change *change)
 {
     const struct gone *gone = container_of(change, struct gone, change);
-    struct webhook *now = engine_webhook_numbered(engine, gone->webhook);
-    if (!now || !now->enabled) {
-        webhook_unref(now);
-        return err_set(&change->err, E_CONFLICT, "deleted or disabled already");
-    }
-    change->webhook = webhook_copy(now);
+    struct webhook *now = engine_webhook_numbered(engine, gone->was->number);
+    bool same = now == gone->was && now->enabled;
     webhook_unref(now);
+    if (!same)
+        return err_set(&change->err, E_CONFLICT,
+                       "changed, disabled or deleted already");
+    change->webhook = webhook_copy(gone->was);
     change->webhook->enabled = false;
     free(change->webhook->disabled_reason);
     change->webhook->disabled_reason = xstrdup("the receiver answered 410 Gone");
@@ -193,28 +193,37 @@ gone_apply(struct engine *engine, struct engine_change *change)
     return 0;
 }
 
+/* Under the lock, so that what is posted cannot be overtaken by what comes after it. */
+static void
+tell_what_is(struct engine *engine, uint64_t number)
+{
+    struct config *config = &engine->config;
+    pthread_rwlock_rdlock(&config->lock);
+    struct webhook *now = map_get(&config->webhooks, number, 0);
+    if (now)
+        dispatch_post_webhook(engine_dispatch_of(engine, number), now);
+    pthread_rwlock_unlock(&config->lock);
+}
+
 static void
 gone_done(struct engine_change *change)
 {
     struct gone *gone = container_of(change, struct gone, change);
-    if (change->result == 0) {
+    if (change->result == 0)
         log_line(LOG_WARN, "webhook.disabled", LOG_S("webhook", change->webhook->id),
                  LOG_S("reason", change->webhook->disabled_reason));
-    } else { /* tell its lane what is so, or it stays shut */
-        struct webhook *now = engine_webhook_numbered(gone->engine, gone->webhook);
-        if (now)
-            dispatch_post_webhook(engine_dispatch_of(gone->engine, gone->webhook), now);
-        webhook_unref(now);
-    }
+    else /* its lane is shut until it is told anew */
+        tell_what_is(gone->engine, gone->was->number);
+    webhook_unref(gone->was);
     free(gone);
 }
 
 void
-engine_disable_gone(void *ctx, uint64_t webhook)
+engine_disable_gone(void *ctx, struct webhook *was)
 {
     struct gone *gone = xcalloc(1, sizeof(*gone));
     gone->engine = ctx;
-    gone->webhook = webhook;
+    gone->was = webhook_ref(was);
     gone->change.apply = gone_apply;
     gone->change.done = gone_done;
     engine_change(ctx, &gone->change);

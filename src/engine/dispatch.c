@@ -132,6 +132,7 @@ start_attempts(struct dispatch *dispatch)
         assert(call); /* a lane without calls wants no turn */
         if (!lane->target)
             lane->target = transport->target_open(transport, lane->webhook);
+        call->sent = webhook_ref(lane->webhook);
         call->attempt = (struct attempt){
             .event_id = call->event->id,
             .body = {call->event->body, call->event->len},

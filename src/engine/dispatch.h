@@ -43,8 +43,9 @@ struct dispatch_options {
     unsigned window;
     unsigned slots;
     size_t max_bytes; /* of calls in memory */
-    /* 410: the webhook is to be disabled. On the dispatch's thread. */
-    void (*gone)(void *ctx, uint64_t webhook);
+    /* 410: this webhook is to be disabled, unless it has changed since. On the
+     * dispatch's thread. */
+    void (*gone)(void *ctx, struct webhook *webhook);
     void *ctx;
 };
 

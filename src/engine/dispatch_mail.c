@@ -91,6 +91,10 @@ due_arrived(struct dispatch *dispatch, struct mail *mail)
     struct note *note = container_of(mail, struct note, mail);
     struct lane *lane = lane_get(dispatch, note->webhook_number);
     if (lane) {
+        struct live_call *call =
+            map_get(&dispatch->calls, note->place.event, note->webhook_number);
+        if (call && !call->sent) /* its turn is to come: that is the one asked for */
+            call->due_ms = note->place.due_ms;
         lane_note(dispatch, lane,
                   (struct schedule_place){note->place.due_ms, note->place.event});
         lane_update(dispatch, lane);

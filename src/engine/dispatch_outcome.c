@@ -11,6 +11,16 @@
 
 #define REFUSED_RETRY_MS 1000 /* the disk is full: outcomes are submitted again */
 
+/* A failed attempt that took longer held its slot for nothing. */
+#define SLOW_US 1000000
+
+/* 410, and not to a request that was made before the webhook changed. */
+static bool
+is_gone(const struct live_call *call)
+{
+    return call->attempt.verdict == VERDICT_GONE && call->sent == call->lane->webhook;
+}
+
 static void
 log_attempt(struct dispatch *dispatch, const struct live_call *call,
             const struct store_result *result)
@@ -20,7 +30,7 @@ log_attempt(struct dispatch *dispatch, const struct live_call *call,
     const struct attempt *attempt = &call->attempt;
     char id[ID_TEXT], next[TIME_TEXT] = "";
     call_id_format(id, call->event->key, call->lane->webhook_number);
-    bool held = attempt->verdict == VERDICT_GONE;
+    bool held = is_gone(call);
     if (result->state == CALL_WAITING && !held) /* people live in wall time */
         time_format(next, clock_wall_us(dispatch->clock) / 1000 + result->due_ms -
                               clock_steady_ms(dispatch->clock));
@@ -54,7 +64,7 @@ decide(struct dispatch *dispatch, const struct live_call *call,
     }
     msec_t due_ms = retry_next(&webhook->retry, result->tries, now_ms,
                                attempt->retry_after_ms, dispatch->options.rng);
-    if (due_ms == MSEC_NEVER && attempt->verdict == VERDICT_GONE)
+    if (due_ms == MSEC_NEVER && is_gone(call))
         due_ms = now_ms;
     if (due_ms == MSEC_NEVER) {
         result->state = call_move(CALL_IN_FLIGHT, CALL_FAILED);
@@ -87,6 +97,8 @@ outcome_note(struct attempt *attempt)
     struct dispatch *dispatch = lane->dispatch;
 
     window_give(&dispatch->pool, &lane->window);
+    window_slow(&dispatch->pool, &lane->window,
+                attempt->verdict != VERDICT_OK && attempt->duration_us > SLOW_US);
     if (dispatch->aborting && attempt->status == 0) {
         /* Given back: it is waiting on disk, as if not tried. */
         lane_forget(dispatch, call);
@@ -108,6 +120,7 @@ outcome_note(struct attempt *attempt)
         .event = call->event->key,
         .webhook = lane->webhook_number,
         .lease = lane->lease,
+        .was_due_ms = call->due_ms,
         .attempt =
             {
                 .n = call->attempts + 1,
@@ -122,10 +135,10 @@ outcome_note(struct attempt *attempt)
     decide(dispatch, call, result);
     observe(dispatch, call);
     log_attempt(dispatch, call, result);
-    if (attempt->verdict == VERDICT_GONE && !lane->shut) {
+    if (is_gone(call) && !lane->shut) {
         lane->shut = true;
         lane_update(dispatch, lane);
-        dispatch->options.gone(dispatch->options.ctx, lane->webhook_number);
+        dispatch->options.gone(dispatch->options.ctx, lane->webhook);
     }
 }
 

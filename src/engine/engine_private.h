@@ -40,4 +40,4 @@ int sender_start(struct sender *sender, struct err *err) must_check;
 void sender_join(struct sender *sender);
 
 /* change.c */
-void engine_disable_gone(void *ctx, uint64_t webhook); /* a receiver answered 410 */
+void engine_disable_gone(void *ctx, struct webhook *was); /* a receiver answered 410 */

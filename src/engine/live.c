@@ -50,6 +50,7 @@ void
 live_call_free(struct live_call *call)
 {
     live_event_unref(call->event);
+    webhook_unref(call->sent);
     free(call->response);
     free(call);
 }

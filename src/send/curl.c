@@ -19,6 +19,10 @@
 
 #define EVENTS_A_TURN 256
 
+/* epoll does not count the time that the machine sleeps, and what is due does: look
+ * again after this. */
+#define WAIT_MAX_MS 30000
+
 /* Making a handle costs a fifth of a request, and keeping one about 10 KiB: all
  * are kept while there is much to do, and these when nothing has happened for a moment.
  */
@@ -275,7 +279,7 @@ wait_ms(const struct curl_transport *ct, usec_t timeout_us)
     if (timeout_us < 0)
         return -1;
     usec_t ms = (timeout_us + 999) / 1000; /* not before it is due */
-    return ms < INT32_MAX ? (int)ms : INT32_MAX;
+    return ms < WAIT_MAX_MS ? (int)ms : WAIT_MAX_MS;
 }
 
 static void

@@ -5,7 +5,8 @@
 void
 window_pool_init(struct window_pool *pool, unsigned size)
 {
-    *pool = (struct window_pool){.size = size, .parked_from = WINDOW_MAX};
+    *pool = (struct window_pool){.size = size, .parked_from = WINDOW_LOAD_MAX};
+    pool->reserved = size / 8 < WINDOW_MAX ? size / 8 : WINDOW_MAX;
 }
 
 void
@@ -52,25 +53,33 @@ list_remove(struct window **head, struct window *window)
 
 /* ---- where a window stands ---- */
 
+/* What it holds, as far as its next turn is concerned: that needs more free slots than
+ * this. */
+static unsigned
+load(const struct window_pool *pool, const struct window *window)
+{
+    return window->in_flight + (window->slow ? pool->reserved : 0);
+}
+
 static void
 park(struct window_pool *pool, struct window *window)
 {
-    unsigned at = window->in_flight;
-    assert(at < WINDOW_MAX); /* a window that holds this much is shut */
+    unsigned at = load(pool, window);
+    assert(at < WINDOW_LOAD_MAX); /* a window that holds WINDOW_MAX is shut */
     list_append(&pool->parked[at], window);
     window->parked = true;
     if (pool->parked_from > at)
         pool->parked_from = at;
 }
 
-/* Call before in_flight changes: it says in which list a parked window stands. */
+/* Call before its load changes: that says in which list a parked window stands. */
 static void
 leave(struct window_pool *pool, struct window *window)
 {
     if (!window->next)
         return;
     if (window->parked)
-        list_remove(&pool->parked[window->in_flight], window);
+        list_remove(&pool->parked[load(pool, window)], window);
     else
         list_remove(&pool->turn, window);
     window->parked = false;
@@ -104,7 +113,7 @@ window_want(struct window_pool *pool, struct window *window, bool wants)
 static struct window *
 take_parked(struct window_pool *pool, unsigned free_slots)
 {
-    unsigned end = free_slots < WINDOW_MAX ? free_slots : WINDOW_MAX;
+    unsigned end = free_slots < WINDOW_LOAD_MAX ? free_slots : WINDOW_LOAD_MAX;
 
     while (pool->parked_from < end) {
         struct window *window = pool->parked[pool->parked_from];
@@ -125,7 +134,7 @@ window_take(struct window_pool *pool)
 
     struct window *window = take_parked(pool, free_slots);
     while (!window && pool->turn) {
-        if (pool->turn->in_flight < free_slots) {
+        if (load(pool, pool->turn) < free_slots) {
             window = pool->turn;
         } else {
             struct window *hog = pool->turn;
@@ -140,6 +149,19 @@ window_take(struct window_pool *pool)
     pool->in_flight++;
     queue(pool, window);
     return window;
+}
+
+void
+window_slow(struct window_pool *pool, struct window *window, bool slow)
+{
+    if (window->slow == slow)
+        return;
+    bool parked = window->parked;
+    if (parked)
+        leave(pool, window);
+    window->slow = slow;
+    if (parked)
+        park(pool, window);
 }
 
 void

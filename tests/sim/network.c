@@ -142,11 +142,15 @@ end_attempt(struct sim *sim, struct sim_attempt *running)
         attempt->status = 0;
         call->excused = true;
     } else {
-        call->excused = false;
+        bool ok = attempt->verdict == VERDICT_OK;
         call->attempts++;
+        call->excused = call->by_hand && !ok;
+        if (call->excused && call->attempts > sim->policy->max_retries)
+            call->attempts = 0; /* a new round */
+        call->by_hand = false;
         call->ended_ms = sim_now(sim);
         call->retry_after_ms = attempt->retry_after_ms;
-        call->ok = attempt->verdict == VERDICT_OK;
+        call->ok = ok;
         call->delivered += call->ok;
         call->unrecorded = true;
         call->next_unrecorded = sim->unrecorded;

@@ -96,6 +96,20 @@ a_waiting_call_retried_by_hand_goes_on_counting(void **state)
 }
 
 static void
+a_retry_by_hand_during_an_attempt_comes_right_after_it(void **state)
+{
+    (void)state;
+    uint64_t webhook = sim_webhook(&sim), event;
+    sim.receiver = (struct sim_receiver){.timeout_percent = 100};
+    assert_int_equal(sim_post(&sim, 1, &event), 0);
+    sim_run(&sim, 1000);
+    assert_int_equal(sim.in_flight, 1);
+    assert_int_equal(sim_retry(&sim, event, webhook), 0);
+    sim_run(&sim, 16000);
+    assert_int_equal(sim.attempts, 2);
+}
+
+static void
 retry_after_lengthens_a_wait_and_never_shortens_it(void **state)
 {
     (void)state;
@@ -162,6 +176,21 @@ gone_disables_the_webhook_and_holds_all_its_calls(void **state)
     sim_enable(&sim, webhook, true);
     sim_run(&sim, DAY);
     assert_int_equal(sim_count(&sim, CALL_SUCCEEDED), 100);
+}
+
+static void
+a_410_from_before_a_change_disables_nothing(void **state)
+{
+    (void)state;
+    uint64_t webhook = sim_webhook(&sim), event;
+    sim.receiver = (struct sim_receiver){.gone_percent = 100, .latency_max_ms = 9000};
+    assert_int_equal(sim_post(&sim, 1, &event), 0);
+    assert_int_equal(sim.in_flight, 1);
+    sim_enable(&sim, webhook, true); /* any change makes it another webhook */
+    sim.receiver = (struct sim_receiver){.ok_percent = 100};
+    sim_run(&sim, DAY);
+    assert_int_equal(sim_stored(&sim, event, webhook).state, CALL_SUCCEEDED);
+    assert_int_equal(sim.attempts, 2);
 }
 
 static void
@@ -325,6 +354,8 @@ main(void)
         SIM_TEST(a_dead_receiver_is_called_nine_times_on_the_schedule),
         SIM_TEST(a_failed_call_can_be_retried_and_gets_a_whole_schedule),
         SIM_TEST(a_waiting_call_retried_by_hand_goes_on_counting),
+        SIM_TEST(a_retry_by_hand_during_an_attempt_comes_right_after_it),
+        SIM_TEST(a_410_from_before_a_change_disables_nothing),
         SIM_TEST(retry_after_lengthens_a_wait_and_never_shortens_it),
         SIM_TEST(a_held_webhook_spends_no_attempt),
         SIM_TEST(disabling_between_attempts_holds_and_enabling_goes_on_counting),

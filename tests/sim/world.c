@@ -103,7 +103,8 @@ forget_unrecorded(struct sim *sim)
         struct sim_call *call = sim->unrecorded;
         call->unrecorded = false;
         call->excused = true;
-        call->attempts--;
+        if (call->attempts > 0)
+            call->attempts--;
         call->ok = false;
         sim->unrecorded = call->next_unrecorded;
     }
@@ -364,6 +365,7 @@ retry_done(struct engine_retry *base)
     struct sim_call *call = sim_call(retry->sim, base->event, base->webhook);
     if (call && base->result == 0) {
         call->excused = true;
+        call->by_hand = true;
         if (call->ok || call->attempts > retry->sim->policy->max_retries)
             call->attempts = 0; /* it had come to its end: a new round */
     }

@@ -42,6 +42,7 @@ struct sim_call {
     bool in_flight;
     bool ok;
     bool unrecorded; /* ended, and its outcome not committed yet */
+    bool by_hand;    /* retried: if it was under way then, it comes again at once */
     bool excused;    /* crashed in flight or unrecorded, or retried by hand: may start
                         again at once */
     struct sim_call *next_unrecorded;

@@ -134,6 +134,39 @@ hogs_leave_a_share_free(void **state)
 }
 
 static void
+more_slow_ones_than_slots_leave_an_eighth_to_the_others(void **state)
+{
+    (void)state;
+    struct window_pool pool;
+    struct window slow[100], quick;
+    window_pool_init(&pool, 64);
+    for (size_t i = 0; i < ARRAY_LEN(slow); i++) {
+        window_init(&slow[i], 8);
+        window_slow(&pool, &slow[i], true);
+        window_want(&pool, &slow[i], true);
+    }
+    while (window_take(&pool))
+        ;
+    assert_int_equal(pool.in_flight, 64 - 8);
+
+    window_init(&quick, 8);
+    window_want(&pool, &quick, true);
+    assert_ptr_equal(window_take(&pool), &quick);
+    assert_ptr_equal(window_take(&pool), &quick);
+
+    /* Those that become quick again are held back no longer. */
+    size_t parked = 0;
+    while (!slow[parked].parked)
+        parked++;
+    window_want(&pool, &quick, false);
+    window_slow(&pool, &slow[parked], false);
+    assert_ptr_equal(window_take(&pool), &slow[parked]);
+    window_slow(&pool, &slow[parked], true);
+    window_give(&pool, &slow[parked]);
+    assert_null(window_take(&pool));
+}
+
+static void
 one_that_was_passed_over_has_not_lost_its_turn(void **state)
 {
     (void)state;
@@ -307,6 +340,7 @@ main(void)
         cmocka_unit_test(one_without_work_gets_no_turn),
         cmocka_unit_test(slots_come_back_after_the_end),
         cmocka_unit_test(hogs_leave_a_share_free),
+        cmocka_unit_test(more_slow_ones_than_slots_leave_an_eighth_to_the_others),
         cmocka_unit_test(one_that_was_passed_over_has_not_lost_its_turn),
         cmocka_unit_test(a_pool_of_one_slot_serves_everybody_in_turn),
         cmocka_unit_test(a_window_beyond_the_greatest_is_cut),
