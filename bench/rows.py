@@ -59,13 +59,13 @@ class Bench:
             "load": children_seconds(),
         }
 
-    def post(self, limit, /, **options):
-        """bench-load post to the server; adds the CPU time the others took."""
+    def run_load(self, command, limit, /, **options):
+        """bench-load against the server; adds who used the CPUs meanwhile."""
         before = self.cpu()
         begin = time.monotonic()
         options.setdefault("board", self.receiver.board)
         result = load(
-            self.tools, "post", self.server.port, limit, self.server, **options
+            self.tools, command, self.server.port, limit, self.server, **options
         )
         used = {name: spent - before[name] for name, spent in self.cpu().items()}
         machine = used.pop("machine")
@@ -83,7 +83,8 @@ def reference(bench, seconds):
 def ingest(bench, seconds):
     """Batches go in as fast as they are acknowledged, while calls go out."""
     bench.fresh_server().make_channel(bench.receiver.url)
-    result = bench.post(
+    result = bench.run_load(
+        "post",
         seconds * 4 + 60,
         seconds=seconds,
         batch=BATCH,
@@ -98,7 +99,8 @@ def ingest(bench, seconds):
 def end_to_end(bench, events, batch, connections):
     """From the first POST to the arrival of the last event."""
     bench.fresh_server().make_channel(bench.receiver.url)
-    result = bench.post(
+    result = bench.run_load(
+        "post",
         150,
         events=events - events % batch,
         batch=batch,
@@ -130,13 +132,9 @@ def latency(bench, seconds):
     before and after; the smaller counts, since a disturbance only makes it larger."""
     bench.fresh_server().make_channel(bench.receiver.url)
     before = floor(bench, 1000)
-    result = load(
-        bench.tools,
+    result = bench.run_load(
         "pace",
-        bench.server.port,
         seconds + 60,
-        bench.server,
-        board=bench.receiver.board,
         rate=1000,
         seconds=seconds,
         connections=SINGLE_CONNECTIONS,
@@ -156,7 +154,8 @@ def idle(bench, seconds, after_work):
     server = bench.fresh_server()
     server.make_channel(bench.receiver.url)
     if after_work:
-        bench.post(120, events=5000, connections=SINGLE_CONNECTIONS, **{"await": True})
+        work = {"events": 5000, "connections": SINGLE_CONNECTIONS, "await": True}
+        bench.run_load("post", 120, **work)
     time.sleep(3 if after_work else 2)
     woken, on_cpu = switches(server.pid)
     begin = time.monotonic()

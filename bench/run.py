@@ -66,7 +66,10 @@ def one_round(bench, chosen, seen):
         rate = result["reference"] = (before + latest) / 2
         result["ratio"] = result["rate"] / rate
         seen.setdefault(name, []).append(result)
-        say(f"  {name}: {result['rate']:,.0f}/s, {result['ratio']:.2f} of {rate:,.0f}")
+        say(
+            f"  {name}: {result['rate']:,.0f}/s, {result['ratio']:.2f} of {rate:,.0f}"
+            f" (others {result['others']:.0%})"
+        )
 
     against_wrk("ingest", lambda rate: rows.ingest(bench, seconds))
     against_wrk(
@@ -84,7 +87,10 @@ def one_round(bench, chosen, seen):
     if "latency" in chosen.only:
         result = rows.latency(bench, seconds)
         seen.setdefault("latency", []).append(result)
-        say(f"  latency: p50 {result['p50Us']:.0f} us, p99 {result['p99Us']:.0f} us")
+        say(
+            f"  latency: p50 {result['p50Us']:.0f} us, p99 {result['p99Us']:.0f} us"
+            f" (others {result['others']:.0%})"
+        )
 
 
 def long_rows(bench, chosen, seen, notes):
@@ -159,12 +165,12 @@ def fill_table(seen):
 
 def describe(seen, notes):
     """What the table leaves out but its reader will ask."""
-    runs = [run for name in ROWS[:3] for run in seen.get(name, [])]
+    runs = [run for name in ROWS[:4] for run in seen.get(name, [])]
     others = max((run["others"] for run in runs), default=0)
     if others > 0.05:
         notes.append(
-            f"NOT QUIET: other programs took up to {others:.0%} of the cores; rates and "
-            "ratios are off"
+            f"NOT QUIET: other programs took up to {others:.0%} of the cores; rates and"
+            " multiples are off"
         )
     if "ingest" in seen:
         reference = middle(seen["ingest"], "reference")

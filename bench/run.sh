@@ -6,5 +6,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 build=${PUSHWIRE_BUILD:-build}
-ninja --quiet -C "$build" bench/bench-receiver bench/bench-load
+said=$(ninja --quiet -C "$build" bench/bench-receiver bench/bench-load) || {
+    echo "$said" >&2
+    exit 1
+}
 exec python3 -B bench/run.py --build "$build" "$@"
