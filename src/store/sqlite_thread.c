@@ -468,6 +468,7 @@ work(struct sqlite_store *s)
 static void *
 thread_main(void *arg)
 {
+    pthread_setname_np(pthread_self(), "store");
     work(arg);
     return NULL;
 }
