@@ -40,10 +40,10 @@ OWNERS = {
 
 # The C library and the kernel: anybody's.
 SYSTEM = re.compile(
-    r"^(sys|net|netinet|arpa|linux)/|^(alloca|assert|ctype|dirent|errno|fcntl|getopt|ifaddrs|inttypes"
+    r"^(sys|net|netinet|arpa|linux)/|^(alloca|assert|ctype|dirent|errno|fcntl|getopt|ifaddrs|inttypes|langinfo"
     r"|limits|locale|math|netdb|poll|pthread|sched|setjmp|signal|stdarg|stdatomic"
     r"|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|termios|time"
-    r"|unistd)\.h$"
+    r"|unistd|wchar)\.h$"
 )
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

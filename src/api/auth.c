@@ -69,7 +69,9 @@ auth_check(struct api_request *r)
     if (rc != 0)
         return rc;
 
-    uint64_t number = r->channel ? r->channel->number : 0;
+    uint64_t number = r->route->narrow ? r->key.channel : 0;
+    if (r->channel)
+        number = r->channel->number;
     if (!key_may(&r->key, r->route->may, number)) {
         api_problem(r, 403, "a key with the role \"%s\"%s may not do this",
                     role_name(r->key.role), r->key.channel ? " for one channel" : "");

@@ -189,7 +189,8 @@ retry_done(struct engine_retry *retry)
 {
     struct api_request *r = container_of(retry, struct api_request, op.retry);
     if (retry->result == E_CONFLICT) {
-        api_problem(r, 409, "the call is cancelled: its webhook was deleted");
+        api_problem(r, 409,
+                    "the call's webhook was deleted: there is nowhere to send it");
         return;
     }
     if (retry->result != 0) {

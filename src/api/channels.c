@@ -37,8 +37,11 @@ read_id(struct reader *rd, const struct json_token *value, void *out)
     int rc = reader_text(rd, value, 1, ID_MAX, &id);
     if (rc != 0)
         return rc;
-    /* "." and ".." are ids elsewhere, but no client can put them into a path. */
-    if (!id_valid(id) || slice_is(id, ".") || slice_is(id, ".."))
+    /* They are ids elsewhere. */
+    if (slice_is(id, ".") || slice_is(id, ".."))
+        return reader_fail(rd, "must not be \".\" or \"..\": clients cannot put them "
+                               "into a path");
+    if (!id_valid(id))
         return reader_fail(rd, "must be 1 to 64 characters of A-Z a-z 0-9 _ . -");
     memcpy(body->id, id.p, id.n);
     body->id[id.n] = '\0';
@@ -142,6 +145,23 @@ channels_create(struct api_request *r)
 
 /* ---- look ---- */
 
+/* What the key may see: all, or its own alone. */
+static size_t
+find_page(struct api_request *r, uint64_t after, struct channel **page, size_t limit)
+{
+    struct engine *engine = r->api->engine;
+    uint64_t own = r->key.channel;
+
+    if (own == 0)
+        return engine_channels(engine, after, page, limit);
+    if (after >= own || engine_channels(engine, own - 1, page, 1) == 0)
+        return 0;
+    if (page[0]->number == own)
+        return 1;
+    channel_unref(page[0]); /* the own one has just been deleted */
+    return 0;
+}
+
 void
 channels_list(struct api_request *r)
 {
@@ -153,7 +173,7 @@ channels_list(struct api_request *r)
         api_problem(r, 400, "cursor must be a nextCursor of this list");
         return;
     }
-    size_t n = engine_channels(r->api->engine, after, page, r->query.limit + 1);
+    size_t n = find_page(r, after, page, r->query.limit + 1);
     bool more = n > r->query.limit;
     size_t shown = more ? r->query.limit : n;
     api_page_begin(r);

@@ -167,14 +167,8 @@ static int
 read_sample_type(struct reader *rd, const struct json_token *value, void *out)
 {
     struct sample_body *sample = out;
-    struct slice name;
-    int rc = reader_text(rd, value, 0, API_CONFIG_BODY_MAX, &name);
-    if (rc != 0)
-        return rc;
-    if (!event_type_parse(name, &sample->type))
-        return reader_fail(rd, "unknown event");
     sample->given = true;
-    return 0;
+    return webhook_read_type(rd, value, &sample->type);
 }
 
 static int

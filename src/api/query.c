@@ -119,14 +119,51 @@ read_subscription(struct query *query, const char *value, struct err *err)
     return 0;
 }
 
+#define TIME_MAX 64 /* longer ones are none */
+
+/* A real time before 1970, when nothing had happened: the same date of a year that is
+ * so many times 400 years later, for which the calendar is the same, is one. */
+static bool
+is_before_1970(const char *value)
+{
+    char later[TIME_MAX + 1];
+    size_t n = strlen(value);
+    msec_t ignored;
+
+    if (n > TIME_MAX || strspn(value, "0123456789") != 4 || strcmp(value, "1970") >= 0)
+        return false;
+    memcpy(later, value, n + 1);
+    unsigned centuries = (unsigned)(value[0] - '0') * 10 + (unsigned)(value[1] - '0');
+    centuries = centuries % 4 + 20;
+    later[0] = (char)('0' + centuries / 10);
+    later[1] = (char)('0' + centuries % 10);
+    return time_parse(slice_of(later), &ignored);
+}
+
+/* Whether this was a time before the + of its zone was read as a space. */
+static bool
+has_lost_plus(const char *value)
+{
+    char mended[TIME_MAX + 1];
+    size_t n = strlen(value);
+    msec_t ignored;
+
+    if (n > TIME_MAX || !strchr(value, ' '))
+        return false;
+    memcpy(mended, value, n + 1);
+    *strchr(mended, ' ') = '+';
+    return time_parse(slice_of(mended), &ignored) || is_before_1970(mended);
+}
+
 /* The smallest key at or after a time. */
 static int
 read_time(const char *name, const char *value, uint64_t *key, struct err *err)
 {
-    msec_t at_ms;
-    if (!time_parse(slice_of(value), &at_ms))
-        return err_set(err, E_INVALID,
-                       "%s must be a time like 2024-03-04T09:50:51.375Z", name);
+    msec_t at_ms = 0;
+    if (!time_parse(slice_of(value), &at_ms) && !is_before_1970(value))
+        return err_set(
+            err, E_INVALID, "%s must be a time like 2024-03-04T09:50:51.375Z%s", name,
+            has_lost_plus(value) ? "; in a query a + is a space: write it as %2B" : "");
     *key = event_key_at(at_ms);
     return 0;
 }

@@ -53,12 +53,29 @@ enum {
     WEBHOOK_RETRY = 1 << 6
 };
 
+enum {
+    RETRY_MAX_RETRIES = 1 << 0,
+    RETRY_INITIAL_DELAY = 1 << 1,
+    RETRY_FACTOR = 1 << 2,
+    RETRY_MAX_DELAY = 1 << 3
+};
+
 struct webhook_body {
-    unsigned given; /* WEBHOOK_* */
+    unsigned given;       /* WEBHOOK_* */
+    bool default_retry;   /* retry: null */
+    unsigned retry_given; /* RETRY_*: these members of values->retry, no others */
     struct webhook *values;
 };
 
 /* Reads r's body into r->own. Answers and returns an error when it is not right. */
 int webhook_body_read(struct api_request *r, bool url_needed) must_check;
-/* Puts what was given onto a webhook that nobody else sees yet. */
-void webhook_body_apply(const struct webhook_body *body, struct webhook *webhook);
+/* Puts what was given onto a webhook that nobody else sees yet. E_INVALID with a
+ * sentence about /retry/maxDelay when its delays do not fit each other then. */
+int webhook_body_apply(const struct webhook_body *body, struct webhook *webhook,
+                       struct err *err) must_check;
+
+struct reader;
+struct json_token;
+/* The name of an event type; any other is answered with those that there are. */
+int webhook_read_type(struct reader *rd, const struct json_token *value,
+                      enum event_type *type) must_check;

@@ -17,6 +17,7 @@ struct route {
     const char *method;
     const char *pattern; /* {c}: a channel's id; any other {}: the resource's own id */
     bool open;           /* no key; for loopback peers unless the metrics are public */
+    bool narrow;         /* above channels, yet a channel's key sees its own there */
     enum permission may;
     enum route_body body;
     uint32_t query; /* QUERY_* */

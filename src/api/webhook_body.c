@@ -55,18 +55,35 @@ refuse_type(struct reader *rd)
     return reader_fail(rd, "unknown event: there are %s", list);
 }
 
-static int
-read_type(struct reader *rd, const struct json_token *value, uint32_t *types)
+int
+webhook_read_type(struct reader *rd, const struct json_token *value,
+                  enum event_type *type)
 {
     struct slice name;
-    enum event_type type;
     int rc = reader_text(rd, value, 0, API_CONFIG_BODY_MAX, &name);
     if (rc != 0)
         return rc;
-    if (!event_type_parse(name, &type))
-        return refuse_type(rd);
-    *types |= 1u << type;
-    return 0;
+    return event_type_parse(name, type) ? 0 : refuse_type(rd);
+}
+
+static int
+read_types(struct reader *rd, const struct json_token *value, uint32_t *types)
+{
+    const struct json_token *name = json_first(&rd->doc, value);
+    int rc = 0;
+
+    for (size_t i = 0; name && rc == 0; i++) {
+        enum event_type type = EVENT_TYPES;
+        char index[24];
+        snprintf(index, sizeof(index), "%zu", i);
+        size_t mark = reader_enter(rd, slice_of(index));
+        rc = webhook_read_type(rd, name, &type);
+        if (rc == 0)
+            *types |= 1u << type;
+        reader_leave(rd, mark);
+        name = json_after(&rd->doc, value, name);
+    }
+    return rc;
 }
 
 static int
@@ -74,22 +91,16 @@ read_events(struct reader *rd, const struct json_token *value, void *out)
 {
     struct webhook_body *body = out;
     uint32_t types = 0;
-    int rc = 0;
 
-    if (value->type != JSON_ARRAY)
-        return reader_fail(rd, "must be an array of event names, not %s",
+    if (value->type != JSON_ARRAY && value->type != JSON_NULL)
+        return reader_fail(rd,
+                           "must be an array of event names, or null for all, not %s",
                            json_type_name(value->type));
-    if (value->count == 0)
-        return reader_fail(rd, "must name at least one event; leave it out for all");
-    const struct json_token *name = json_first(&rd->doc, value);
-    for (size_t i = 0; name && rc == 0; i++) {
-        char index[24];
-        snprintf(index, sizeof(index), "%zu", i);
-        size_t mark = reader_enter(rd, slice_of(index));
-        rc = read_type(rd, name, &types);
-        reader_leave(rd, mark);
-        name = json_after(&rd->doc, value, name);
-    }
+    if (value->type == JSON_ARRAY && value->count == 0)
+        return reader_fail(rd, "must name at least one event; null is all");
+    int rc = value->type == JSON_ARRAY ? read_types(rd, value, &types) : 0;
+    if (value->type == JSON_NULL)
+        types = EVENT_ALL_TYPES;
     if (rc == 0) {
         body->values->types = types;
         body->given |= WEBHOOK_EVENTS;
@@ -204,11 +215,12 @@ read_enabled(struct reader *rd, const struct json_token *value, void *out)
 static int
 read_max_retries(struct reader *rd, const struct json_token *value, void *out)
 {
-    struct retry_policy *retry = out;
+    struct webhook_body *body = out;
     int64_t n;
     int rc = reader_int(rd, value, 0, 20, &n);
+    body->retry_given |= RETRY_MAX_RETRIES;
     if (rc == 0)
-        retry->max_retries = (uint32_t)n;
+        body->values->retry.max_retries = (uint32_t)n;
     return rc;
 }
 
@@ -225,22 +237,25 @@ read_seconds(struct reader *rd, const struct json_token *value, double max, msec
 static int
 read_initial_delay(struct reader *rd, const struct json_token *value, void *out)
 {
-    struct retry_policy *retry = out;
-    return read_seconds(rd, value, DAY_S, &retry->initial_delay_ms);
+    struct webhook_body *body = out;
+    body->retry_given |= RETRY_INITIAL_DELAY;
+    return read_seconds(rd, value, DAY_S, &body->values->retry.initial_delay_ms);
 }
 
 static int
 read_factor(struct reader *rd, const struct json_token *value, void *out)
 {
-    struct retry_policy *retry = out;
-    return reader_number(rd, value, 1, 10, &retry->factor);
+    struct webhook_body *body = out;
+    body->retry_given |= RETRY_FACTOR;
+    return reader_number(rd, value, 1, 10, &body->values->retry.factor);
 }
 
 static int
 read_max_delay(struct reader *rd, const struct json_token *value, void *out)
 {
-    struct retry_policy *retry = out;
-    return read_seconds(rd, value, 7 * DAY_S, &retry->max_delay_ms);
+    struct webhook_body *body = out;
+    body->retry_given |= RETRY_MAX_DELAY;
+    return read_seconds(rd, value, 7 * DAY_S, &body->values->retry.max_delay_ms);
 }
 
 static const struct field retry_fields[] = {
@@ -254,20 +269,12 @@ static int
 read_retry(struct reader *rd, const struct json_token *value, void *out)
 {
     struct webhook_body *body = out;
-    struct webhook *webhook = body->values;
 
     body->given |= WEBHOOK_RETRY;
-    webhook->own_retry = value->type != JSON_NULL;
-    webhook->retry = retry_default;
-    if (!webhook->own_retry)
+    body->default_retry = value->type == JSON_NULL;
+    if (body->default_retry)
         return 0;
-    int rc = reader_object(rd, value, retry_fields, ARRAY_LEN(retry_fields),
-                           &webhook->retry);
-    if (rc != 0 || webhook->retry.max_delay_ms >= webhook->retry.initial_delay_ms)
-        return rc;
-    reader_enter(rd, SLICE("maxDelay"));
-    return reader_fail(rd, "must be at least initialDelay, which is %g",
-                       (double)webhook->retry.initial_delay_ms / 1000);
+    return reader_object(rd, value, retry_fields, ARRAY_LEN(retry_fields), body);
 }
 
 /* ---- the whole body ---- */
@@ -320,8 +327,36 @@ apply_headers(struct webhook *webhook, const struct webhook *values)
                            slice_of(values->headers[i].value));
 }
 
-void
-webhook_body_apply(const struct webhook_body *body, struct webhook *webhook)
+static int
+apply_retry(const struct webhook_body *body, struct webhook *webhook, struct err *err)
+{
+    const struct retry_policy *values = &body->values->retry;
+    struct retry_policy *retry = &webhook->retry;
+
+    if (body->default_retry) {
+        webhook->own_retry = false;
+        *retry = retry_default;
+        return 0;
+    }
+    webhook->own_retry = webhook->own_retry || body->retry_given;
+    if (body->retry_given & RETRY_MAX_RETRIES)
+        retry->max_retries = values->max_retries;
+    if (body->retry_given & RETRY_INITIAL_DELAY)
+        retry->initial_delay_ms = values->initial_delay_ms;
+    if (body->retry_given & RETRY_FACTOR)
+        retry->factor = values->factor;
+    if (body->retry_given & RETRY_MAX_DELAY)
+        retry->max_delay_ms = values->max_delay_ms;
+    if (retry->max_delay_ms >= retry->initial_delay_ms)
+        return 0;
+    return err_set(
+        err, E_INVALID, "must be at least initialDelay, which is %g: it is %g",
+        (double)retry->initial_delay_ms / 1000, (double)retry->max_delay_ms / 1000);
+}
+
+int
+webhook_body_apply(const struct webhook_body *body, struct webhook *webhook,
+                   struct err *err)
 {
     const struct webhook *values = body->values;
 
@@ -340,8 +375,5 @@ webhook_body_apply(const struct webhook_body *body, struct webhook *webhook)
         replace_text(&webhook->secret, slice_of(values->secret));
     if (body->given & WEBHOOK_ENABLED)
         apply_enabled(webhook, values->enabled);
-    if (body->given & WEBHOOK_RETRY) {
-        webhook->own_retry = values->own_retry;
-        webhook->retry = values->retry;
-    }
+    return body->given & WEBHOOK_RETRY ? apply_retry(body, webhook, err) : 0;
 }

@@ -64,6 +64,19 @@ find_or_refuse(struct api_request *r)
     return webhook;
 }
 
+/* What was given may be wrong only together with what is there, so that it is found out
+ * late: webhook_body_apply. */
+static void
+refuse_change(struct api_request *r, const struct engine_change *change)
+{
+    if (change->result == E_INVALID)
+        problem_answer(r->req, 400,
+                       (struct problem_place){-1, SLICE("/retry/maxDelay")},
+                       change->err.text);
+    else
+        api_refuse(r, change->result, change->err.text);
+}
+
 /* ---- make ---- */
 
 static int
@@ -78,7 +91,11 @@ create_apply(struct engine *engine, struct engine_change *change)
     webhook->channel = r->channel->number;
     webhook->created_ms = clock_wall_us(engine_clock(engine)) / 1000;
     webhook->updated_ms = webhook->created_ms;
-    webhook_body_apply(r->own, webhook);
+    int rc = webhook_body_apply(r->own, webhook, &change->err);
+    if (rc != 0) {
+        webhook_unref(webhook);
+        return rc;
+    }
     if (!webhook->secret) {
         char secret[SECRET_TEXT];
         secret_make(secret, engine_rng(engine));
@@ -94,7 +111,7 @@ create_done(struct engine_change *change)
 {
     struct api_request *r = container_of(change, struct api_request, op.change);
     if (change->result != 0) {
-        api_refuse(r, change->result, change->err.text);
+        refuse_change(r, change);
         return;
     }
     api_json_begin(r);
@@ -188,9 +205,12 @@ change_apply(struct engine *engine, struct engine_change *change)
     struct webhook *webhook = copy_now(engine, r);
     if (!webhook)
         return E_NOT_FOUND;
-    webhook_body_apply(r->own, webhook);
-    change->webhook = webhook;
-    return 0;
+    int rc = webhook_body_apply(r->own, webhook, &change->err);
+    if (rc == 0)
+        change->webhook = webhook;
+    else
+        webhook_unref(webhook);
+    return rc;
 }
 
 static void
@@ -198,7 +218,7 @@ change_done(struct engine_change *change)
 {
     struct api_request *r = container_of(change, struct api_request, op.change);
     if (change->result != 0)
-        api_refuse(r, change->result, change->err.text);
+        refuse_change(r, change);
     else
         answer_webhook(r, change->webhook);
 }

@@ -31,7 +31,7 @@ struct parser {
     const char *fault;
     const char *reason;
     bool in_member; /* the fault is in the innermost container's current member */
-    struct frame stack[JSON_DEPTH_MAX];
+    struct frame stack[JSON_DEPTH_WRAPPED];
 };
 
 /* What comes next in the text. */
@@ -74,12 +74,6 @@ plain_end(const char *at, const char *end)
     while (at < end && !is_special((unsigned char)*at))
         at++;
     return at;
-}
-
-static bool
-is_space(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
 static const char *
@@ -364,8 +358,11 @@ key(struct parser *p)
 static enum step
 container(struct parser *p, enum json_type type)
 {
-    if (p->depth == JSON_DEPTH_MAX)
-        return fail(p, p->at, "nesting beyond 64", true);
+    if (p->depth >= p->doc->max_depth)
+        return fail(p, p->at,
+                    p->doc->max_depth == JSON_DEPTH_MAX ? "nesting beyond 64"
+                                                        : "nesting too deep",
+                    true);
 
     uint32_t token = (uint32_t)p->doc->n;
     if (!token_add(p, type, false, p->at + 1))
@@ -542,6 +539,7 @@ parse_at(struct json_doc *doc, struct slice text, size_t *at, bool whole,
 {
     struct parser p;
 
+    assert(doc->max_depth <= JSON_DEPTH_WRAPPED);
     p.doc = doc;
     p.at = text.p + *at;
     p.end = text.p + text.n;
@@ -585,7 +583,7 @@ json_parse_value(struct json_doc *doc, const char *text, size_t len, size_t *at,
 void
 json_init(struct json_doc *doc)
 {
-    *doc = (struct json_doc){0};
+    *doc = (struct json_doc){.max_depth = JSON_DEPTH_MAX};
     buf_init(&doc->unescaped, UINT32_MAX);
 }
 

@@ -2,7 +2,8 @@
  * Reading JSON (RFC 8259), strictly and in one pass, without changing or copying a
  * byte: the result is a flat list of tokens that point into the text. Refused: anything
  * RFC 8259 does not allow, invalid UTF-8, a byte order mark, lone surrogates in
- * escapes, duplicate keys (compared after unescaping), nesting beyond JSON_DEPTH_MAX.
+ * escapes, duplicate keys (compared after unescaping), nesting beyond the doc's
+ * max_depth.
  * Numbers are checked for form only and keep their characters.
  */
 #pragma once
@@ -11,7 +12,9 @@
 #include "base/err.h"
 #include "base/types.h"
 
-#define JSON_DEPTH_MAX 64
+#define JSON_DEPTH_MAX 64 /* of what others send: a doc's max_depth by default */
+/* The most a max_depth may be: an answer has what was sent inside values of its own. */
+#define JSON_DEPTH_WRAPPED (JSON_DEPTH_MAX + 8)
 #define JSON_POINTER_MAX                                                               \
     256 /* bytes of a JSON pointer in an error; a longer one is cut with "…" */
 
@@ -42,6 +45,7 @@ struct json_doc {
     struct json_token *tokens; /* tokens[0] is the root */
     size_t n;
     size_t cap;
+    unsigned max_depth; /* JSON_DEPTH_MAX after json_init */
     /* the rest is the parser's */
     void *keys;
     size_t keys_cap;
@@ -55,7 +59,7 @@ struct json_error {
                                        the root */
 };
 
-/* A doc can be parsed into again and again and keeps its memory. */
+/* A doc can be parsed into again and again and keeps its memory and its max_depth. */
 void json_init(struct json_doc *doc);
 void json_fini(struct json_doc *doc);
 

@@ -23,6 +23,12 @@ is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+static inline bool
+is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
 int hex_value(char c); /* -1 if it is none */
 
 /* Length of the escape at `at`, a surrogate pair being one; 0 and the reason if it is

@@ -96,21 +96,42 @@ is_loopback(const char *host)
            strcmp(host, "[::1]") == 0;
 }
 
+/* The host of the server's URL into *host, for curl_free. */
 static int
-set_url(struct client *client, const char *url, struct err *err)
+read_url(const char *url, char **host, struct err *err)
 {
     CURLU *parts = curl_url();
     char *scheme = NULL;
-    char *host = NULL;
     int rc = 0;
 
+    *host = NULL;
     if (!parts || curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK ||
         curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-        curl_url_get(parts, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
+        curl_url_get(parts, CURLUPART_HOST, host, 0) != CURLUE_OK ||
         (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) ||
         strpbrk(url, "?#"))
-        rc = err_set(err, E_INVALID,
-                     "--url %s: expected a URL as in http://127.0.0.1:8420", url);
+        rc = err_set(err, E_INVALID, "expected a URL as in http://127.0.0.1:8420");
+    curl_free(scheme);
+    curl_url_cleanup(parts);
+    return rc;
+}
+
+int
+client_url_check(const char *url, struct err *err)
+{
+    char *host;
+    int rc = read_url(url, &host, err);
+
+    curl_free(host);
+    return rc;
+}
+
+static int
+set_url(struct client *client, const char *url, struct err *err)
+{
+    char *host;
+    int rc = read_url(url, &host, err);
+
     if (rc == 0) {
         size_t n = strlen(url);
         while (n > 0 && url[n - 1] == '/')
@@ -118,9 +139,7 @@ set_url(struct client *client, const char *url, struct err *err)
         client->base = xstrndup(url, n);
         client->loopback = host && is_loopback(host);
     }
-    curl_free(scheme);
     curl_free(host);
-    curl_url_cleanup(parts);
     return rc;
 }
 
@@ -171,6 +190,28 @@ void
 reply_fini(struct reply *answer)
 {
     buf_fini(&answer->body);
+}
+
+int
+reply_parse(const struct reply *answer, struct json_doc *doc, struct err *err)
+{
+    const struct buf *body = &answer->body;
+    struct json_error error;
+
+    doc->max_depth = JSON_DEPTH_WRAPPED;
+    int rc = json_parse(doc, body->p ? body->p : "", body->n, &error);
+    if (rc == E_NO_MEMORY)
+        return err_set(err, rc, "no memory for the answer");
+    if (rc != 0)
+        return err_set(err, rc,
+                       "this does not look like a Pushwire server: its answer is not "
+                       "valid JSON at byte %zu: %s",
+                       error.offset, error.reason);
+    if (doc->tokens[0].type != JSON_OBJECT)
+        return err_set(err, E_INVALID,
+                       "this does not look like a Pushwire server: its answer is %s",
+                       json_type_name(doc->tokens[0].type));
+    return 0;
 }
 
 static size_t
@@ -292,23 +333,19 @@ static int
 refused(const struct reply *answer, struct err *err)
 {
     struct json_doc doc;
-    struct json_error error;
+    struct err not_json;
     struct buf text;
-    bool is_problem;
 
     json_init(&doc);
     buf_init(&text, 4096);
-    is_problem = json_parse(&doc, answer->body.p ? answer->body.p : "", answer->body.n,
-                            &error) == 0 &&
-                 doc.tokens[0].type == JSON_OBJECT;
     buf_addf(&text, "%ld", answer->status);
-    if (is_problem) {
+    if (reply_parse(answer, &doc, &not_json) == 0) {
         add_member(&text, &doc, " ", "title", ":");
         add_member(&text, &doc, " event ", "index", ":");
         add_member(&text, &doc, " ", "path", ":");
         add_member(&text, &doc, " ", "detail", "");
     } else {
-        buf_adds(&text, ": this does not look like a Pushwire server");
+        buf_addf(&text, ": %s", not_json.text);
     }
     clean(&text);
     err_set(err, answer->status == 404 ? E_NOT_FOUND : E_INVALID, "%s%s",

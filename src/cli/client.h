@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "cli/options.h"
 
 #define CLIENT_PATH_MAX 8192
@@ -31,6 +32,14 @@ void reply_fini(struct reply *answer);
 int client_call(struct client *client, const char *method, const char *path,
                 const char *type, struct slice body, struct reply *answer,
                 struct err *err) must_check;
+
+/* Parses an answer, which must be an object. What was stored is as deep as it may be
+ * and stands inside the answer's own values: `doc` is set to read that, too. */
+int reply_parse(const struct reply *answer, struct json_doc *doc,
+                struct err *err) must_check;
+
+/* 0, or E_INVALID with a sentence: may this be --url? */
+int client_url_check(const char *url, struct err *err) must_check;
 
 /* Appends text to a path or query with everything escaped that is not plain. */
 void path_add_escaped(struct buf *path, const char *text);

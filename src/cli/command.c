@@ -1,6 +1,8 @@
 #include "cli/command.h"
 
 #include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,10 +168,26 @@ run(struct command_line *line, int argc, char **argv)
         return command_misused(line, "%s", err.text);
     if (line->n_args < command->min_args)
         return command_misused(line, "%s is missing", command->args);
+    for (size_t i = 0; i < line->n_args; i++) {
+        if (!line->args[i][0])
+            return command_misused(line, "%s is empty", command->args);
+    }
     if (line->n_args > command->max_args)
         return command_misused(line, "unexpected %s", line->args[command->max_args]);
     int status = check_needed(line);
     return status == DONE ? command->run(line) : status;
+}
+
+/* For the width of what is printed. The server keeps the C locale: a locale changes how
+ * libcurl reads host names, and a webhook's must not depend on the machine's. */
+static void
+set_locale(const struct command *command)
+{
+    if (command->run == serve_run)
+        return;
+    setlocale(LC_CTYPE, "");
+    if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+        setlocale(LC_CTYPE, "C.UTF-8");
 }
 
 static int
@@ -181,6 +199,7 @@ run_command(const struct command *command, int argc, char **argv, char *const *e
         .env = env,
     };
 
+    set_locale(command);
     options_init(&line.options);
     int status = run(&line, argc, argv);
     options_fini(&line.options);

@@ -5,17 +5,25 @@
 int
 key_create(const struct command_line *line)
 {
+    enum role role = (enum role)option_number(&line->options, OPTION_ROLE);
+    bool has_channel = option_given(&line->options, OPTION_CHANNEL);
     struct buf body;
     struct json_out json;
 
+    if (!has_channel && (role == ROLE_MANAGE || role == ROLE_INGEST))
+        return command_misused(
+            line,
+            "--channel ID is missing; or set PUSHWIRE_CHANNEL: a key "
+            "with the role %s is for one channel",
+            role_name(role));
     buf_init(&body, RESOURCE_BODY_MAX);
     json_out_init(&json, &body);
     json_object(&json, NULL);
     json_str(&json, "role", option_text(&line->options, OPTION_ROLE));
     /* PUSHWIRE_CHANNEL is for other commands, too: it does not narrow an admin. */
     bool of_channel = option_source(&line->options, OPTION_CHANNEL) == OPTION_BY_FLAG ||
-                      option_number(&line->options, OPTION_ROLE) != ROLE_ADMIN;
-    if (of_channel && option_given(&line->options, OPTION_CHANNEL))
+                      role != ROLE_ADMIN;
+    if (of_channel && has_channel)
         json_str(&json, "channel", option_text(&line->options, OPTION_CHANNEL));
     json_object_end(&json);
     int status = resource_show(line, "POST", resource_path("/v1/keys"), &body);

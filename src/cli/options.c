@@ -8,6 +8,7 @@
 #include "base/iofd.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
+#include "cli/client.h"
 #include "cli/value.h"
 
 #define VARIABLE_PREFIX "PUSHWIRE_"
@@ -127,6 +128,9 @@ set_time(const char *text, struct err *err)
 
     if (time_parse(slice_of(text), &ignored) || value_duration(text, 1000, &ignored))
         return 0;
+    /* A time that the server takes for the beginning of all: it reads the rest. */
+    if (strspn(text, "0123456789") == 4 && text[4] == '-' && strcmp(text, "1970") < 0)
+        return 0;
     return err_set(
         err, E_INVALID,
         "expected a time as in 2024-03-04T09:50:51Z, or a duration as in 2h");
@@ -136,8 +140,17 @@ static int
 set_address(const char *text, struct err *err)
 {
     struct sockaddr_storage address;
+    struct err why = {0};
     socklen_t n;
-    return addr_parse(text, &address, &n, err);
+    int rc = addr_parse(text, &address, &n, &why);
+    if (rc == 0)
+        return 0;
+
+    /* Its sentence begins with the text, which stands before this one already. */
+    size_t own = strlen(text) + strlen("\"\": ");
+    bool doubled = why.text[0] == '"' && strlen(why.text) > own &&
+                   strncmp(why.text + 1, text, strlen(text)) == 0;
+    return err_set(err, rc, "%s", why.text + (doubled ? own : 0));
 }
 
 static int
@@ -165,6 +178,8 @@ parse(const struct option *option, const char *text, struct option_value *value,
         return 0;
     case OPTION_ADDRESS:
         return set_address(text, err);
+    case OPTION_SERVER:
+        return client_url_check(text, err);
     case OPTION_TIME:
         return set_time(text, err);
     case OPTION_INT:
@@ -290,18 +305,16 @@ read_flag(struct options *options, uint64_t taken, int argc, char **argv, int *a
     if (id == OPTIONS)
         return unknown_flag(taken, shown, err);
     const struct option *option = &option_table[id];
-    if (option->type == OPTION_BOOL) {
-        text = text ? text : "true";
-    } else if (!text) {
+    if (!text && option->type != OPTION_BOOL) {
         bool last = *at + 1 == argc || strncmp(argv[*at + 1], "--", 2) == 0;
         if (last)
             return err_set(err, E_INVALID, "--%s needs a value: %s", option->name,
                            option->value);
         text = argv[++*at];
     }
-    int rc = set(options, id, OPTION_BY_FLAG, text, err);
+    int rc = set(options, id, OPTION_BY_FLAG, text ? text : "true", err);
     if (rc != 0)
-        err_wrap(err, "--%s %s", option->name, text);
+        err_wrap(err, "--%s%s%s", option->name, text ? " " : "", text ? text : "");
     return rc;
 }
 
@@ -398,6 +411,13 @@ options_from_env(struct options *options, uint64_t taken, char *const *env, bool
 
 /* ---- the config file ---- */
 
+static bool
+is_quoted(const char *value)
+{
+    size_t n = strlen(value);
+    return n >= 2 && (value[0] == '"' || value[0] == '\'') && value[n - 1] == value[0];
+}
+
 int
 options_from_pair(struct options *options, uint64_t taken, const char *name,
                   const char *value, struct err *err)
@@ -412,7 +432,8 @@ options_from_pair(struct options *options, uint64_t taken, const char *name,
             nearest_try(&nearest, option_table[i].name);
             continue;
         }
-        int rc = set(options, i, OPTION_BY_FILE, value, err);
+        int rc = is_quoted(value) ? err_set(err, E_INVALID, "write it without quotes")
+                                  : set(options, i, OPTION_BY_FILE, value, err);
         if (rc != 0)
             err_wrap(err, "%s = %s", name, value);
         return rc;

@@ -85,6 +85,7 @@ enum option_type {
     OPTION_BOOL,    /* a flag without a value */
     OPTION_STRING,  /* at least min bytes */
     OPTION_ADDRESS, /* ADDR:PORT */
+    OPTION_SERVER,  /* a server's URL */
     OPTION_TIME,    /* ISO 8601, or a duration: so long ago */
     OPTION_INT,     /* min to max; so the next three */
     OPTION_DECIMAL,

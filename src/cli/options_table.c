@@ -196,8 +196,9 @@ const struct option option_table[OPTIONS] = {
     [OPTION_JSON] = {FLAG("json"), .type = OPTION_BOOL,
                      .help = "print the server's JSON"},
 
-    [OPTION_URL] = {FLAG("url"), .variable = "PUSHWIRE_URL", TEXT("URL"),
-                    .fallback = "http://127.0.0.1:8420", .help = "the server"},
+    [OPTION_URL] = {FLAG("url"), .variable = "PUSHWIRE_URL", .type = OPTION_SERVER,
+                    .value = "URL", .fallback = "http://127.0.0.1:8420",
+                    .help = "the server"},
     [OPTION_KEY] = {FLAG("key"), .variable = "PUSHWIRE_KEY", TEXT("KEY"),
                     .help = "the API key; default: the one in DIR/admin.key"},
     [OPTION_KEY_DATA] = {FLAG("data"), .variable = "PUSHWIRE_DATA", TEXT("DIR"),

@@ -1,5 +1,7 @@
 #include "cli/record.h"
 
+#include "base/clock.h"
+#include "base/timefmt.h"
 #include "cli/table.h"
 
 #define INDENT   "    "
@@ -41,6 +43,20 @@ record_value(struct buf *out, const struct json_doc *doc,
     }
 }
 
+void
+record_member(struct buf *out, const struct json_doc *doc, struct slice name,
+              const struct json_token *value)
+{
+    msec_t at_ms;
+
+    if (slice_is(name, "nextAttemptAt") && value && value->type == JSON_STRING &&
+        time_parse(json_string_raw(doc, value), &at_ms) &&
+        at_ms <= clock_wall_us(&clock_system) / 1000)
+        buf_adds(out, "now");
+    else
+        record_value(out, doc, value);
+}
+
 /* ---- lists of objects ---- */
 
 static bool
@@ -70,7 +86,8 @@ put_table(FILE *out, const struct json_doc *doc, const struct json_token *list)
          row = json_after(doc, list, row)) {
         for (size_t i = 0; i < n; i++) {
             buf_reset(&text);
-            record_value(&text, doc, json_member(doc, row, columns[i].title));
+            record_member(&text, doc, slice_of(columns[i].title),
+                          json_member(doc, row, columns[i].title));
             table_cell(&table, text.n ? buf_slice(&text) : SLICE("-"));
         }
     }
@@ -164,10 +181,10 @@ widest_name(const struct json_doc *doc, const struct json_token *object)
     return widest;
 }
 
-/* An object inside a record: name value, name value. */
+/* An object inside a record: name value, name value; headers as they are sent. */
 static void
 add_members(struct buf *out, const struct json_doc *doc,
-            const struct json_token *object)
+            const struct json_token *object, bool headers)
 {
     bool first = true;
 
@@ -176,7 +193,7 @@ add_members(struct buf *out, const struct json_doc *doc,
         buf_adds(out, first ? "" : ", ");
         first = false;
         record_value(out, doc, key);
-        buf_addc(out, ' ');
+        buf_adds(out, headers ? ": " : " ");
         key = json_after(doc, object, key);
         if (key->type == JSON_NULL)
             buf_addc(out, '-');
@@ -195,9 +212,9 @@ put_line(FILE *out, const struct json_doc *doc, const struct json_token *key,
     buf_init(&text, TEXT_MAX);
     buf_init(&clean, TEXT_MAX);
     if (value->type == JSON_OBJECT)
-        add_members(&text, doc, value);
+        add_members(&text, doc, value, slice_is(name, "headers"));
     else
-        record_value(&text, doc, value);
+        record_member(&text, doc, name, value);
     text_add_clean(&clean, buf_slice(&text), NULL);
     fprintf(out, "%.*s:%*s%s\n", (int)name.n, name.p,
             (int)(width + 2 - text_columns(name) - 1), "", clean.n ? clean.p : "-");

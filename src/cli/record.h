@@ -9,6 +9,10 @@
  * payload is printed as it is, and longer texts go below their name. */
 void record_print(FILE *out, const struct json_doc *doc,
                   const struct json_token *object);
-/* A value in one line; nothing for null or NULL. */
+/* A member's value in one line; nothing for null or NULL. `name` says how: a next
+ * attempt that is due is "now". */
+void record_member(struct buf *out, const struct json_doc *doc, struct slice name,
+                   const struct json_token *value);
+/* Any value in one line; nothing for null or NULL. */
 void record_value(struct buf *out, const struct json_doc *doc,
                   const struct json_token *value);

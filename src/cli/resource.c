@@ -62,7 +62,8 @@ add_time(const struct command_line *line, struct buf *path, enum option_id id)
     msec_t ago;
 
     if (text && value_duration(text, 1000, &ago)) {
-        time_format(then, clock_wall_us(&clock_system) / 1000 - ago);
+        msec_t now_ms = clock_wall_us(&clock_system) / 1000;
+        time_format(then, ago < now_ms ? now_ms - ago : 0);
         text = then;
     }
     path_add_query(path, option_table[id].name, text);
@@ -106,19 +107,6 @@ put_json(const struct reply *answer)
         fputc('\n', stdout);
 }
 
-/* Parses the answer, which must be an object. */
-static int
-read_object(struct json_doc *doc, const struct reply *answer, struct err *err)
-{
-    const char *text = answer->body.p ? answer->body.p : "";
-    struct json_error error;
-
-    if (json_parse(doc, text, answer->body.n, &error) != 0 ||
-        doc->tokens[0].type != JSON_OBJECT)
-        return err_set(err, E_INVALID, "this does not look like a Pushwire server");
-    return 0;
-}
-
 static int
 put_record(const struct reply *answer, const char *name, struct err *err)
 {
@@ -127,7 +115,7 @@ put_record(const struct reply *answer, const char *name, struct err *err)
 
     json_init(&doc);
     buf_init(&text, RESOURCE_BODY_MAX);
-    int rc = read_object(&doc, answer, err);
+    int rc = reply_parse(answer, &doc, err);
     if (rc == 0 && !name) {
         record_print(stdout, &doc, &doc.tokens[0]);
     } else if (rc == 0) {
@@ -227,7 +215,8 @@ put_row(struct listing *listing, const struct json_token *row)
             path += n + (path[n] == '|');
         }
         buf_reset(&listing->text);
-        record_value(&listing->text, &listing->doc, value);
+        record_member(&listing->text, &listing->doc,
+                      slice_of(listing->columns[i].member), value);
         table_cell(&listing->table,
                    listing->text.n ? buf_slice(&listing->text) : SLICE("-"));
     }
@@ -272,14 +261,16 @@ read_page(struct listing *listing, struct client *client, struct err *err)
     if (rc != 0)
         return rc;
 
-    rc = read_object(&listing->doc, &listing->answer, err);
+    rc = reply_parse(&listing->answer, &listing->doc, err);
     if (rc != 0)
         return rc;
     const struct json_token *root = &listing->doc.tokens[0];
     const struct json_token *data = json_member(&listing->doc, root, "data");
     const struct json_token *next = json_member(&listing->doc, root, "nextCursor");
     if (!data || data->type != JSON_ARRAY)
-        return err_set(err, E_INVALID, "this does not look like a Pushwire server");
+        return err_set(err, E_INVALID,
+                       "this does not look like a Pushwire server: its answer has no "
+                       "\"data\"");
     put_rows(listing, data);
     buf_reset(&listing->cursor);
     if (next && next->type == JSON_STRING)

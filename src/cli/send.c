@@ -18,6 +18,7 @@
 #define DATA_MAX    ((size_t)64 << 20)
 #define BATCH_MAX   1000                /* events of a request */
 #define BATCH_BYTES ((size_t)900 << 10) /* of a request, unless one event is larger */
+#define LINES_BYTES ((size_t)1 << 20)   /* the same, when they are lines already */
 #define IDS_SHOWN   10 /* of more events only their number is printed */
 
 #define SAMPLE_SUBSCRIPTION "SUBSCRIPTION_ID"
@@ -58,15 +59,12 @@ put_id(struct sending *sending, const struct json_token *event)
 static int
 post(struct sending *sending, const char *type, struct slice body, struct err *err)
 {
-    const struct buf *text = &sending->answer.body;
-    struct json_error error;
-
     int rc = client_call(sending->client, "POST", sending->path.p, type, body,
                          &sending->answer, err);
+    if (rc == 0)
+        rc = reply_parse(&sending->answer, &sending->doc, err);
     if (rc != 0)
         return rc;
-    if (json_parse(&sending->doc, text->p ? text->p : "", text->n, &error) != 0)
-        return err_set(err, E_INVALID, "this does not look like a Pushwire server");
     const struct json_token *data =
         json_member(&sending->doc, &sending->doc.tokens[0], "data");
     const struct json_token *event = data ? json_first(&sending->doc, data) : NULL;
@@ -194,6 +192,54 @@ is_ndjson(struct sending *sending, struct slice text)
            sending->doc.tokens[0].type == JSON_OBJECT;
 }
 
+/* The lines at the start of a text that go into one request: BATCH_MAX with something
+ * in them and LINES_BYTES, at least one. *lines counts them all. */
+static size_t
+lines_of_request(struct slice text, int64_t *lines)
+{
+    size_t n = 0;
+    int64_t events = 0;
+
+    while (n < text.n) {
+        const char *line = text.p + n;
+        const char *end = memchr(line, '\n', text.n - n);
+        size_t line_n = end ? (size_t)(end - line) + 1 : text.n - n;
+        bool event = json_skip_space(line, line_n, 0) < line_n;
+        if (n > 0 && (events + event > BATCH_MAX || n + line_n > LINES_BYTES))
+            break;
+        events += event;
+        n += line_n;
+        ++*lines;
+    }
+    return n;
+}
+
+static bool
+is_blank(struct slice text)
+{
+    return json_skip_space(text.p, text.n, 0) == text.n;
+}
+
+static int
+post_lines(struct sending *sending, struct slice text, struct err *err)
+{
+    int64_t line = 1;
+    int rc = 0;
+
+    while (rc == 0 && !is_blank(text)) {
+        int64_t lines = 0;
+        struct slice part = {text.p, lines_of_request(text, &lines)};
+        if (!is_blank(part))
+            rc = post(sending, NDJSON_TYPE, part, err);
+        if (rc != 0 && (line > 1 || part.n < text.n))
+            err_wrap(err, "lines %lld to %lld", (long long)line,
+                     (long long)(line + lines - 1));
+        line += lines;
+        text = (struct slice){text.p + part.n, text.n - part.n};
+    }
+    return rc;
+}
+
 static int
 check_type(struct sending *sending, const char *wanted, struct err *err)
 {
@@ -216,7 +262,7 @@ send_data(struct sending *sending, const char *path, const char *wanted,
     int rc = read_data(&text, path, err);
     if (rc != 0)
         goto out;
-    if (json_skip_space(text.p ? text.p : "", text.n, 0) == text.n) {
+    if (!text.n || is_blank(buf_slice(&text))) {
         rc = err_set(err, E_INVALID, "there is nothing in the data");
         goto out;
     }
@@ -229,8 +275,10 @@ send_data(struct sending *sending, const char *path, const char *wanted,
     } else if ((json || lines) && (sending->count > 1 || wanted)) {
         rc = err_set(err, E_INVALID, "%s goes with one event, not with several",
                      wanted ? wanted : "--count");
+    } else if (lines) {
+        rc = post_lines(sending, buf_slice(&text), err);
     } else {
-        rc = post(sending, lines ? NDJSON_TYPE : JSON_TYPE, buf_slice(&text), err);
+        rc = post(sending, JSON_TYPE, buf_slice(&text), err);
     }
 out:
     buf_fini(&text);
@@ -312,6 +360,7 @@ send_run(const struct command_line *line)
     path_add_escaped(&sending.path, option_text(options, OPTION_CHANNEL));
     buf_adds(&sending.path, "/events");
     json_init(&sending.doc);
+    sending.doc.max_depth = JSON_DEPTH_WRAPPED;
     reply_init(&sending.answer);
 
     int rc = sending.path.failed ? err_set(&err, E_TOO_LARGE, "--channel is too long")

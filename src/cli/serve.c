@@ -3,6 +3,7 @@
  * a signal says so. The only command that knows what is behind the API.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -297,10 +298,34 @@ open_api(struct server *server, struct err *err)
     return api_open(&server->api, &api, err);
 }
 
+/* Every call would fail on a file that cannot be read, long after anybody looks here.
+ */
+static int
+check_ca_file(const struct server *server, struct err *err)
+{
+    const char *path = option_text(server->options, OPTION_CA_FILE);
+    char byte;
+
+    if (!path)
+        return 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, &byte, 1);
+    int rc = 0;
+    if (n < 0)
+        rc = err_set(err, E_INVALID, "--ca-file %s: %s", path, strerror(errno));
+    else if (n == 0)
+        rc = err_set(err, E_INVALID, "--ca-file %s: the file is empty", path);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
 static int
 open_server(struct server *server, struct err *err)
 {
-    int rc = open_store(server, err);
+    int rc = check_ca_file(server, err);
+    if (rc == 0)
+        rc = open_store(server, err);
     if (rc == 0)
         rc = open_engine(server, err);
     if (rc == 0)

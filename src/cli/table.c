@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "base/json.h"
 #include "cli/value.h"
@@ -34,13 +35,38 @@ screen_columns(FILE *out)
     return 80;
 }
 
+/* Of the character of `length` bytes at p. */
+static size_t
+char_columns(const char *p, size_t length)
+{
+    mbstate_t state = {0};
+    wchar_t wide;
+
+    /* Without a locale of UTF-8 it is not read as a whole. */
+    if (length < 2 || mbrtowc(&wide, p, length, &state) != length)
+        return 1;
+    int width = wcwidth(wide);
+    return width < 0 ? 1 : (size_t)width;
+}
+
+/* The whole character at p; a byte that is none counts as one. */
+static size_t
+char_length(const char *p, size_t n)
+{
+    size_t length = utf8_length(p, n);
+    return length ? length : 1;
+}
+
 size_t
 text_columns(struct slice text)
 {
     size_t width = 0;
 
-    for (size_t i = 0; i < text.n; i++)
-        width += ((unsigned char)text.p[i] & 0xc0) != 0x80;
+    for (size_t i = 0; i < text.n;) {
+        size_t length = char_length(text.p + i, text.n - i);
+        width += char_columns(text.p + i, length);
+        i += length;
+    }
     return width;
 }
 
@@ -149,11 +175,17 @@ put_cell(FILE *out, const char *text, size_t width, bool last)
 
     if (columns > width) {
         size_t kept = 0;
-        for (size_t shown = 0; shown + 1 < width; shown++)
-            kept += utf8_length(text + kept, n - kept);
+        columns = 1; /* the sign that it is cut */
+        while (kept < n) {
+            size_t length = char_length(text + kept, n - kept);
+            size_t more = char_columns(text + kept, length);
+            if (columns + more > width)
+                break;
+            columns += more;
+            kept += length;
+        }
         fwrite(text, 1, kept, out);
         fputs(CUT, out);
-        columns = width;
     } else {
         fwrite(text, 1, n, out);
     }

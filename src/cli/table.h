@@ -36,7 +36,8 @@ void table_flush(struct table *table);
  * is none. */
 size_t screen_columns(FILE *out);
 bool is_terminal(FILE *out);
-/* A width on the screen, every character counting one. */
+/* Columns on the screen: a wide character counts two, one that joins another none; each
+ * counts one where the locale does not know it. */
 size_t text_columns(struct slice text);
 /* Appends text without what would steer a terminal: controls become \xNN. `indent`,
  * when not NULL, lets lines stay lines and stands before each but the first. */

@@ -19,10 +19,8 @@ static const struct unit sizes[] = {
 };
 
 static const struct unit durations[] = {
-    {"h", 3600000},
-    {"min", 60000},
-    {"s", 1000},
-    {"ms", 1},
+    {"h", 3600000}, {"min", 60000}, /* how it is shown; "m" is only read */
+    {"m", 60000},   {"s", 1000},    {"ms", 1},
 };
 
 /* Decimal digits at *at; false when there are none or they do not fit. */

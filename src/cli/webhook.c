@@ -44,32 +44,41 @@ put_headers(struct json_out *json, const struct option_value *headers)
     return true;
 }
 
+static const enum option_id retry_ids[] = {OPTION_MAX_RETRIES, OPTION_INITIAL_DELAY,
+                                           OPTION_FACTOR, OPTION_MAX_DELAY};
+
+static bool
+retry_given(const struct options *options)
+{
+    for (size_t i = 0; i < ARRAY_LEN(retry_ids); i++) {
+        if (option_given(options, retry_ids[i]))
+            return true;
+    }
+    return false;
+}
+
 static void
 put_retry(struct json_out *json, const struct options *options)
 {
-    static const enum option_id ids[] = {OPTION_MAX_RETRIES, OPTION_INITIAL_DELAY,
-                                         OPTION_FACTOR, OPTION_MAX_DELAY};
     static const char *const names[] = {"maxRetries", "initialDelay", "factor",
                                         "maxDelay"};
-    bool given = false;
 
     if (option_on(options, OPTION_DEFAULT_RETRY)) {
         json_null(json, "retry");
         return;
     }
-    for (size_t i = 0; i < ARRAY_LEN(ids); i++)
-        given |= option_given(options, ids[i]);
-    if (!given)
+    if (!retry_given(options))
         return;
     json_object(json, "retry");
-    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
-        if (!option_given(options, ids[i]))
+    for (size_t i = 0; i < ARRAY_LEN(retry_ids); i++) {
+        enum option_id id = retry_ids[i];
+        if (!option_given(options, id))
             continue;
-        int64_t number = option_number(options, ids[i]);
-        if (ids[i] == OPTION_MAX_RETRIES)
+        int64_t number = option_number(options, id);
+        if (id == OPTION_MAX_RETRIES)
             json_i64(json, names[i], number);
-        else if (ids[i] == OPTION_FACTOR)
-            json_f64(json, names[i], option_decimal(options, ids[i]));
+        else if (id == OPTION_FACTOR)
+            json_f64(json, names[i], option_decimal(options, id));
         else
             json_f64(json, names[i], (double)number / 1000);
     }
@@ -136,6 +145,9 @@ webhook_change(const struct command_line *line)
 
     if (option_given(options, OPTION_HEADER) && option_on(options, OPTION_NO_HEADERS))
         return command_misused(line, "--header and --no-headers exclude each other");
+    if (option_on(options, OPTION_DEFAULT_RETRY) && retry_given(options))
+        return command_misused(line, "--default-retry excludes --max-retries, "
+                                     "--initial-delay, --factor and --max-delay");
     buf_init(&body, RESOURCE_BODY_MAX);
     json_out_init(&json, &body);
     json_object(&json, NULL);

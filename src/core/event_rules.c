@@ -4,17 +4,19 @@
 #include <stdio.h>
 
 #include "base/ids.h"
+#include "base/json_text.h"
 #include "base/timefmt.h"
 
-/* Ids, types and times must be written plainly: an escape in one of them is refused,
- * since no character of theirs needs one and slices of the body can then stand for the
- * values. */
+/* No character of an id, a type or a time needs an escape, but some encoders write
+ * them: short strings are judged by what they mean. The subscription's id alone must be
+ * written plainly, since a slice of the body stands for it from here on. */
 
 enum form {
     FORM_TYPE,
     FORM_OBJECT,
     FORM_ID,
-    FORM_CHANNEL, /* the channel of the path */
+    FORM_PLAIN_ID, /* the same, without escapes */
+    FORM_CHANNEL,  /* the channel of the path */
     FORM_TIME,
     FORM_STRING,
     FORM_STRINGS,
@@ -29,6 +31,7 @@ static const struct {
                                 "topicAdded, attributeUpdate"},
     [FORM_OBJECT] = {JSON_OBJECT, "an object"},
     [FORM_ID] = {JSON_STRING, "an id: 1 to 64 of A-Z a-z 0-9 _ . -"},
+    [FORM_PLAIN_ID] = {JSON_STRING, "an id: 1 to 64 of A-Z a-z 0-9 _ . -"},
     [FORM_CHANNEL] = {JSON_STRING, "the id of the channel in the path"},
     [FORM_TIME] = {JSON_STRING, "an ISO 8601 time such as 2024-03-04T09:50:51.375Z"},
     [FORM_STRING] = {JSON_STRING, "a string"},
@@ -61,7 +64,7 @@ static const struct rule event_rules[] = {
 };
 
 static const struct rule subscription_rules[] = {
-    {MEMBER("_id"), FORM_ID, ALWAYS},
+    {MEMBER("_id"), FORM_PLAIN_ID, ALWAYS},
     {MEMBER("createdAt"), FORM_TIME, OPTIONAL},
     {MEMBER("syncedAt"), FORM_TIME, OPTIONAL},
     {MEMBER("channel"), FORM_CHANNEL, OPTIONAL},
@@ -160,9 +163,9 @@ fail_form(struct check *check, const struct part *part, const struct rule *rule,
                  "must be a string, not %s", json_type_name(element->type));
         return fail_at(check, part, rule, at);
     }
-    if (value->type == JSON_NULL)
+    if (value->type == JSON_NULL && !(rule->required & check->type))
         also = " (leave out what is not known)";
-    else if (value->escaped)
+    else if (value->escaped && rule->form == FORM_PLAIN_ID)
         also = ", written without escapes";
     snprintf(check->error->reason, sizeof(check->error->reason), "must be %s%s%s%s",
              forms[rule->form].text, other ? ", not " : "",
@@ -172,26 +175,51 @@ fail_form(struct check *check, const struct part *part, const struct rule *rule,
 
 /* ---- forms ---- */
 
+#define SHORT_MAX 64 /* bytes of the longest id, type or time */
+
+/* What a string means; a longer one than SHORT_MAX, when it is escaped, is given as it
+ * is written, since it is none of the forms either way. */
+static struct slice
+short_text(const struct json_doc *doc, const struct json_token *value,
+           char room[SHORT_MAX])
+{
+    struct slice raw = json_string_raw(doc, value);
+    struct chars chars = chars_of(doc, value);
+    size_t used = 0;
+    char c[4];
+
+    if (!value->escaped)
+        return raw;
+    for (size_t n; (n = chars_next(&chars, c)) > 0; used += n) {
+        if (used + n > SHORT_MAX)
+            return raw;
+        memcpy(room + used, c, n);
+    }
+    return (struct slice){room, used};
+}
+
 static bool
 is_form(const struct check *check, enum form form, const struct json_token *value)
 {
     if (value->type != forms[form].type)
         return false;
 
-    struct slice text = json_string_raw(check->doc, value);
+    char room[SHORT_MAX];
     enum event_type type;
     msec_t ms;
     int at;
 
     switch (form) {
     case FORM_TYPE:
-        return !value->escaped && event_type_parse(text, &type);
+        return event_type_parse(short_text(check->doc, value, room), &type);
     case FORM_ID:
-        return !value->escaped && id_valid(text);
+        return id_valid(short_text(check->doc, value, room));
+    case FORM_PLAIN_ID:
+        return !value->escaped && id_valid(json_string_raw(check->doc, value));
     case FORM_CHANNEL:
-        return !value->escaped && slice_eq(text, check->channel);
+        return slice_eq(short_text(check->doc, value, room), check->channel);
     case FORM_TIME:
-        return !value->escaped && time_parse(text, &ms);
+        return time_parse(short_text(check->doc, value, room), &ms);
     case FORM_STRINGS:
         return !not_a_string(check->doc, value, &at);
     case FORM_OBJECT:
@@ -254,7 +282,9 @@ object_check(struct check *check, const struct part *part,
         }
         if (rule->form == FORM_TYPE) {
             enum event_type type = EVENT_TYPES;
-            bool known = event_type_parse(json_string_raw(doc, found[i]), &type);
+            char room[SHORT_MAX];
+            assert(found[i]); /* it is always required */
+            bool known = event_type_parse(short_text(doc, found[i], room), &type);
             assert(known);
             check->type = 1u << type;
         }

@@ -44,6 +44,10 @@ test('wrong usage ends with 2 and says what may have been meant', async () => {
   await fails(['webhook', 'create', 'http://a/', '--header', 'nocolon'], 2, /NAME: VALUE/);
   await fails(['channel', 'list', 'extra'], 2, /extra/);
   await fails(['call', 'list', '--limit', 'x'], 2, /limit/);
+  await fails(['channel', 'list', '--url', 'foo bar'], 2, /--url foo bar: expected a URL/);
+  await fails(['channel', 'show', ''], 2, /ID is empty/);
+  await fails(['key', 'create', '--role', 'ingest'], 2, /--channel ID is missing/, { env: { ...env, PUSHWIRE_CHANNEL: undefined } });
+  await fails(['webhook', 'change', 'x', '--default-retry', '--factor', '3'], 2, /excludes/);
   await fails(['event', 'list'], 2, /--channel/, { env: { ...env, PUSHWIRE_CHANNEL: undefined } });
 });
 
@@ -71,6 +75,10 @@ test('webhooks are created, changed, disabled, enabled, tested and deleted', asy
   assert.deepEqual(made.headers, { 'X-Api-Key': 'a: b', 'X-B': 'c' });
   assert.deepEqual({ ...made.retry, maxDelay: 0 }, { maxRetries: 3, initialDelay: 90, factor: 1.5, maxDelay: 0 });
   assert.equal((await does(['webhook', 'secret', made._id])).trim(), made.secret);
+  assert.match(await does(['webhook', 'show', made._id]), /^headers: +X-Api-Key: a: b, X-B: c$/m);
+  await does(['webhook', 'change', made._id, '--factor', '3']);
+  assert.deepEqual({ ...(await json(['webhook', 'show', made._id])).retry, maxDelay: 0 },
+    { maxRetries: 3, initialDelay: 90, factor: 3, maxDelay: 0 });
 
   await does(['webhook', 'change', made._id, '--events', 'all', '--no-headers', '--default-retry']);
   const changed = await json(['webhook', 'show', made._id]);
@@ -129,6 +137,63 @@ test('samples of every type and own events are sent; events and calls are shown'
   await fails(['send', 'clack'], 2, /click/, on);
   await fails(['send', '--data', '-'], 1, /type|JSON/i, { ...on, input: '{"a":1}' });
   await fails(['send', '--data', '/does/not/exist'], 1, /does\/not\/exist/, on);
+});
+
+test('an event as deep as it may be is sent, listed and shown', async () => {
+  await does(['channel', 'create', 'deep', '--id', 'deep']);
+  const on = { env: { ...env, PUSHWIRE_CHANNEL: 'deep' } };
+  const input = JSON.stringify(click('deep', 's', { x: 0 })).replace(':0', `:${'['.repeat(63)}${']'.repeat(63)}`);
+  for (const body of [input, `[${input}]`]) {
+    const [id] = /evt_[0-9a-z]+/.exec(await does(['send', '--data', '-'], { ...on, input: body }));
+    assert.match(await does(['event', 'list'], on), new RegExp(id));
+    assert.ok((await json(['event', 'list'], on)).data.some((event) => event._id === id));
+    assert.match(await does(['event', 'show', id], on), /\[{63}\]{63}/);
+  }
+});
+
+test('what is no answer of Pushwire\'s is told with the reason', async (t) => {
+  let answer = '{"data":[1,]}';
+  let status = 200;
+  const other = await Receiver.open((res) => res.writeHead(status).end(answer));
+  t.after(() => other.close());
+  const url = new URL(other.url).origin;
+  await fails(['channel', 'list', '--url', url], 1, /does not look like .*at byte 11: expected a value/);
+  answer = '[]';
+  await fails(['channel', 'list', '--url', url], 1, /does not look like .*an array/);
+  [status, answer] = [502, '<html>'];
+  await fails(['channel', 'list', '--url', url], 1, /502: this does not look like .*at byte 0: expected a value/);
+});
+
+test('more lines than a request takes are sent in several', async () => {
+  await does(['channel', 'create', 'lines', '--id', 'lines']);
+  const on = { env: { ...env, PUSHWIRE_CHANNEL: 'lines' } };
+  const event = JSON.stringify(click('lines', 's'));
+  const sent = async (input) =>
+    new Set((await does(['send', '--data', '-'], { ...on, input })).match(/evt_[0-9a-z]+/g)).size;
+  assert.equal(await sent(`${event}\n\n`.repeat(2500)), 2500);
+  const large = JSON.stringify(click('lines', 's', { x: 'x'.repeat(200_000) }));
+  assert.equal(await sent(Array(12).fill(large).join('\n')), 12);
+  await fails(['send', '--data', '-'], 1, /lines 1001 to 1500: 400 .*event 499/,
+    { ...on, input: `${`${event}\n`.repeat(1499)}{}\n` });
+});
+
+test('a call that is due is shown as such, and wide names keep the columns', async (t) => {
+  await does(['channel', 'create', '東京の店', '--id', 'due']);
+  const on = { env: { ...env, PUSHWIRE_CHANNEL: 'due' } };
+  const table = (await does(['channel', 'list'])).split('\n');
+  const before = (line, what) => [...line.slice(0, line.indexOf(what))]
+    .reduce((sum, c) => sum + (c > '\u2e80' ? 2 : 1), 0);
+  assert.equal(before(table.find((line) => line.includes('東京')), '20'), before(table[0], 'CREATED'));
+
+  const open = [];
+  const receiver = await Receiver.open((res) => open.push(res));
+  t.after(() => receiver.close());
+  await does(['webhook', 'create', receiver.url], on);
+  const [id] = /evt_[0-9a-z]+/.exec(await does(['send', 'click'], on));
+  await receiver.of(id);
+  assert.match(await does(['call', 'list'], on), /waiting +0 +now /);
+  assert.match(await does(['event', 'show', id], on), / now\b/);
+  open[0].end();
 });
 
 test('keys are created, listed and deleted', async () => {

@@ -54,6 +54,18 @@ test('nesting of 64 is taken and 65 is refused, as are 100,000', async () => {
   await refused('{"a":'.repeat(100_000), 400);
 });
 
+test('times, types and channels may be written with escapes, and stay as they are', async () => {
+  const body = good('escaped').replace(/"date":"[^"]*"/, '"date":"2024-03-04T10:10:40\\u002B02:00"')
+    .replace('"click"', '"cl\\u0069ck"').replace(`"${C}"`, `"${C.replace('i', '\\u0069')}"`);
+  const answer = await post(body);
+  assert.equal(answer.status, 202, answer.text);
+  const shown = await server.call('GET', `${events}/${answer.json.data[0]._id}`);
+  assert.ok(shown.text.includes(body), shown.text);
+  assert.equal(shown.json.type, 'click');
+  const { detail } = await refused(good('S').replace('"S"', '"\\u0053"'), 400, { path: '/subscription/_id' });
+  assert.match(detail, /without escapes/);
+});
+
 test('many members are taken and equal ones are refused', async () => {
   const members = (name) => `{${Array.from({ length: 10_000 }, (_, i) => `"${name(i)}":${i}`)}}`;
   const body = (inner) => good('keys', { x: 0 }).replace(':0', `:${inner}`);

@@ -108,10 +108,14 @@ test('another channel\'s ids are the same as unknown ones', async () => {
 });
 
 test('a channel\'s key lists its own channel alone', async () => {
-  const made = await key('read', 'mine');
-  const answer = await server.call('GET', '/v1/channels', { key: made.key });
-  if (answer.status === 200) assert.deepEqual(answer.json.data.map((c) => c._id), ['mine']);
-  else assert.equal(answer.status, 403);
+  for (const role of ['read', 'manage']) {
+    const made = await key(role, 'mine');
+    const answer = await server.call('GET', '/v1/channels', { key: made.key });
+    assert.equal(answer.status, 200, role);
+    assert.deepEqual(answer.json.data.map((c) => c._id), ['mine'], role);
+  }
+  const made = await key('ingest', 'mine');
+  assert.equal((await server.call('GET', '/v1/channels', { key: made.key })).status, 403);
 });
 
 test('a deleted key opens nothing from then on', async () => {

@@ -32,6 +32,18 @@ test('an address that is taken is refused with its name', async (t) => {
   assert.ok(second.stderr.includes(address), second.stderr);
 });
 
+test('certificates that cannot be read are refused before anything listens', async () => {
+  const folder = temporaryFolder();
+  const empty = path.join(folder, 'empty.pem');
+  writeFileSync(empty, '');
+  for (const [file, why] of [['/nope', 'No such file or directory'], [folder, 'Is a directory'], [empty, 'is empty']]) {
+    const refused = await run(['serve', '--listen', '127.0.0.1:0', '--data', path.join(folder, 'd'), '--ca-file', file]);
+    assert.equal(refused.code, 1, file);
+    assert.ok(refused.stderr.includes(`--ca-file ${file}: `) && refused.stderr.includes(why), refused.stderr);
+    assert.doesNotMatch(refused.stdout, /listening/);
+  }
+});
+
 for (const signal of ['SIGTERM', 'SIGINT']) {
   test(`${signal} finishes what is in flight and exits 0`, async (t) => {
     const server = await Server.start();

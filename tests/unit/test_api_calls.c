@@ -256,7 +256,7 @@ what_cannot_be_retried_is_a_conflict(void **state)
     snprintf(own, sizeof(own), WEBHOOKS "/%s", webhook);
     del(f, 204, own, f->manage);
     post(f, 409, path, f->manage, NULL);
-    has(f, "/detail", "cancelled");
+    has(f, "/detail", "webhook was deleted: there is nowhere to send it");
     get(f, 200, CALLS, f->manage);
     is(f, "/data/0/state", "\"cancelled\"");
 }

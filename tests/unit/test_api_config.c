@@ -126,8 +126,8 @@ a_channel_that_is_not_right_is_refused(void **state)
         {"{\"name\":\"n\",\"_id\":\"\"}", "/_id", "empty"},
         {"{\"name\":\"n\",\"_id\":\"a b\"}", "/_id", "characters"},
         {"{\"name\":\"n\",\"_id\":\"a/b\"}", "/_id", "characters"},
-        {"{\"name\":\"n\",\"_id\":\"..\"}", "/_id", "characters"},
-        {"{\"name\":\"n\",\"_id\":\".\"}", "/_id", "characters"},
+        {"{\"name\":\"n\",\"_id\":\"..\"}", "/_id", "must not be"},
+        {"{\"name\":\"n\",\"_id\":\".\"}", "/_id", "must not be"},
         {long_id, "/_id", "at most 64"},
         {"{\"name\":\"n\",\"nmae\":1}", "/nmae", "there are name, _id"},
         {"{\"name\":\"n\",\"a/b~c\":1}", "/a~1b~0c", "unknown member"},
@@ -160,6 +160,26 @@ channels_come_in_pages(void **state)
     is(f, "/nextCursor", "null");
     get(f, 200, "/v1/channels?limit=3", f->admin);
     is(f, "/nextCursor", "null");
+
+    /* behind the first there is nothing for its own keys */
+    get(f, 200, "/v1/channels?limit=1", f->admin);
+    text_at(f, "/nextCursor", cursor, sizeof(cursor));
+    snprintf(path, sizeof(path), "/v1/channels?cursor=%s", cursor);
+    counts(f, path, 0);
+}
+
+static void
+a_channels_key_sees_its_own_channel_alone(void **state)
+{
+    struct fixture *f = *state;
+    const char *keys[] = {f->manage, f->channel_reader};
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        get(f, 200, "/v1/channels", keys[i]);
+        assert_int_equal(length_of(f, "/data"), 1);
+        is(f, "/data/0/_id", "\"one\"");
+        is(f, "/nextCursor", "null");
+    }
+    get(f, 403, "/v1/channels", f->ingest);
 }
 
 static void
@@ -375,6 +395,7 @@ main(void)
         WITH_SERVER(a_channel_id_that_is_taken_is_a_conflict),
         WITH_SERVER(a_channel_that_is_not_right_is_refused),
         WITH_SERVER(channels_come_in_pages),
+        WITH_SERVER(a_channels_key_sees_its_own_channel_alone),
         WITH_SERVER(what_was_deleted_meanwhile_is_not_found),
         WITH_SERVER(of_two_channels_with_one_id_the_second_is_refused),
         WITH_SERVER(a_key_that_is_computed_twice_is_the_one_that_is_shown),

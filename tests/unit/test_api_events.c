@@ -244,6 +244,7 @@ a_test_may_choose_any_type(void **state)
     snprintf(path, sizeof(path), WEBHOOKS "/%s/test", id);
     post(f, 400, path, f->manage, "{\"type\":\"sent\"}");
     is(f, "/path", "\"/type\"");
+    has(f, "/detail", "there are optIn, optOut, delivery");
     post(f, 400, path, f->manage, "{\"type\":5}");
     post(f, 400, path, f->manage, "{\"kind\":\"click\"}");
     is(f, "/path", "\"/kind\"");
@@ -325,7 +326,17 @@ events_are_filtered(void **state)
     counts(f, EVENTS "?until=2024-03-04T09:50:51.375Z", 0);
     counts(f, EVENTS "?since=2024-03-04T09:50:51.375Z", 3);
     counts(f, EVENTS "?until=1999-12-31T23:59:59Z", 0);
+    counts(f, EVENTS "?since=1969-12-31T23:59:59Z", 3);
+    counts(f, EVENTS "?since=0004-02-29T00:00:00%2B01:00", 3);
+    counts(f, EVENTS "?until=1969-12-31T23:59:59Z", 0);
     is(f, "/nextCursor", "null");
+    get(f, 400, EVENTS "?since=1900-02-29T00:00:00Z", f->manage);
+    get(f, 400, EVENTS "?since=1969-12-31", f->manage);
+    assert_null(strstr(f->body.p, "%2B"));
+    get(f, 400, EVENTS "?since=2024-03-04T10:50:52+01:00", f->manage);
+    has(f, "/detail", "write it as %2B");
+    get(f, 400, EVENTS "?until=1968-03-04T10:50:52+01:00", f->manage);
+    has(f, "/detail", "write it as %2B");
 }
 
 static void

@@ -102,7 +102,7 @@ a_webhook_that_is_not_right_is_refused(void **state)
         {"{\"url\":\"https://a\\u0000/\"}", "/url", "U+0000"},
         {url.p, "/url", "at most 2048 bytes"},
         {BUT("\"events\":-1"), "/events", "must be an array of event names"},
-        {BUT("\"events\":null"), "/events", "must be an array"},
+        {BUT("\"events\":{}"), "/events", "must be an array"},
         {BUT("\"events\":[]"), "/events", "at least one"},
         {BUT("\"events\":[\"click\",\"sent\"]"), "/events/1",
          "optIn, optOut, delivery, click, updateTopics, topicAdded, attributeUpdate"},
@@ -182,17 +182,53 @@ a_webhook_is_changed_member_by_member(void **state)
     patch(f, 200, path, f->manage, "{\"description\":null,\"events\":[\"optIn\"]}");
     is(f, "/description", "null");
     is(f, "/events", "[\"optIn\"]");
-    patch(f, 200, path, f->manage, "{\"retry\":{\"factor\":3}}");
-    is(f, "/retry",
-       "{\"maxRetries\":8,\"initialDelay\":120,\"factor\":3,\"maxDelay\":86400}");
-    patch(f, 200, path, f->manage, "{\"retry\":null}");
-    is(f, "/retry/factor", "2");
+    patch(f, 200, path, f->manage, "{\"events\":null}");
+    assert_int_equal(length_of(f, "/events"), EVENT_TYPES);
     patch(f, 200, path, f->manage, "{\"secret\":\"" SECRET "\"}");
     snprintf(secret, sizeof(secret), "%s/secret", path);
     get(f, 200, secret, f->manage);
     is(f, "/secret", "\"" SECRET "\"");
     patch(f, 200, path, f->manage, "{}");
     is(f, "/url", "\"https://b/\"");
+}
+
+static void
+a_retry_policy_is_changed_member_by_member(void **state)
+{
+    struct fixture *f = *state;
+    char path[200];
+    make_webhook(f,
+                 "{\"url\":\"https://a/\",\"retry\":{\"maxRetries\":3,"
+                 "\"initialDelay\":7,\"maxDelay\":70}}",
+                 path);
+    patch(f, 200, path, f->manage, "{\"retry\":{\"factor\":3}}");
+    is(f, "/retry",
+       "{\"maxRetries\":3,\"initialDelay\":7,\"factor\":3,\"maxDelay\":70}");
+    patch(f, 200, path, f->manage, "{\"retry\":{}}");
+    patch(f, 200, path, f->manage,
+          "{\"retry\":{\"maxRetries\":0,\"initialDelay\":70}}");
+    is(f, "/retry",
+       "{\"maxRetries\":0,\"initialDelay\":70,\"factor\":3,\"maxDelay\":70}");
+    /* each is fine, and together they are not */
+    patch(f, 400, path, f->manage,
+          "{\"url\":\"https://b/\","
+          "\"retry\":{\"initialDelay\":71}}");
+    is(f, "/path", "\"/retry/maxDelay\"");
+    has(f, "/detail", "at least initialDelay, which is 71: it is 70");
+    get(f, 200, path, f->manage);
+    is(f, "/url", "\"https://a/\"");
+    is(f, "/retry/initialDelay", "70");
+    patch(f, 200, path, f->manage, "{\"retry\":null}");
+    is(f, "/retry",
+       "{\"maxRetries\":8,\"initialDelay\":120,\"factor\":2,\"maxDelay\":86400}");
+}
+
+static void
+no_list_of_events_is_all_of_them(void **state)
+{
+    struct fixture *f = *state;
+    post(f, 201, WEBHOOKS, f->manage, "{\"url\":\"https://a/\",\"events\":null}");
+    assert_int_equal(length_of(f, "/events"), EVENT_TYPES);
 }
 
 static void
@@ -334,6 +370,8 @@ main(void)
         WITH_SERVER(secrets_are_for_those_who_manage),
         WITH_SERVER(a_webhook_that_is_not_right_is_refused),
         WITH_SERVER(a_webhook_is_changed_member_by_member),
+        WITH_SERVER(a_retry_policy_is_changed_member_by_member),
+        WITH_SERVER(no_list_of_events_is_all_of_them),
         WITH_SERVER(a_webhook_is_disabled_and_enabled),
         WITH_SERVER(a_change_never_undoes_one_that_came_first),
         WITH_SERVER(a_deleted_webhook_is_unknown),

@@ -329,12 +329,13 @@ every_value_cut_short_is_refused(void **state)
 }
 
 static void
-check_depth(char open, char close, size_t depth, int want)
+check_depth_of(unsigned max_depth, char open, char close, size_t depth, int want)
 {
     struct json_doc doc;
     struct json_error error;
     struct buf text;
     json_init(&doc);
+    doc.max_depth = max_depth;
     buf_init(&text, 4 << 20);
     for (size_t i = 0; i < depth; i++)
         buf_adds(&text,
@@ -343,9 +344,17 @@ check_depth(char open, char close, size_t depth, int want)
         buf_addc(&text, close);
     assert_int_equal(json_parse(&doc, text.p, text.n, &error), want);
     if (want != 0)
-        assert_string_equal(error.reason, "nesting beyond 64");
+        assert_string_equal(error.reason, max_depth == JSON_DEPTH_MAX
+                                              ? "nesting beyond 64"
+                                              : "nesting too deep");
     buf_fini(&text);
     json_fini(&doc);
+}
+
+static void
+check_depth(char open, char close, size_t depth, int want)
+{
+    check_depth_of(JSON_DEPTH_MAX, open, close, depth, want);
 }
 
 static void
@@ -358,6 +367,20 @@ nesting_of_64_is_read_and_65_refused(void **state)
     check_depth('{', '}', 64, 0);
     check_depth('{', '}', 65, E_INVALID);
     check_depth('{', '}', 100000, E_INVALID);
+}
+
+static void
+a_doc_may_be_told_another_depth(void **state)
+{
+    (void)state;
+    static const char forms[] = "[]{}";
+    for (const char *form = forms; *form; form += 2) {
+        check_depth_of(JSON_DEPTH_WRAPPED, form[0], form[1], JSON_DEPTH_WRAPPED, 0);
+        check_depth_of(JSON_DEPTH_WRAPPED, form[0], form[1], JSON_DEPTH_WRAPPED + 1,
+                       E_INVALID);
+        check_depth_of(2, form[0], form[1], 2, 0);
+        check_depth_of(2, form[0], form[1], 3, E_INVALID);
+    }
 }
 
 static void
@@ -705,6 +728,7 @@ main(void)
         cmocka_unit_test(what_rfc_8259_forbids_is_refused),
         cmocka_unit_test(every_value_cut_short_is_refused),
         cmocka_unit_test(nesting_of_64_is_read_and_65_refused),
+        cmocka_unit_test(a_doc_may_be_told_another_depth),
         cmocka_unit_test(an_error_says_where_and_why),
         cmocka_unit_test(a_long_pointer_is_cut_between_characters),
         cmocka_unit_test(a_pointer_that_just_fits_is_whole),

@@ -106,7 +106,7 @@ values_are_read_with_their_units(void **state)
         int64_t number;
     } cases[] = {
         {"--window", "1", OPTION_WINDOW, 1},
-        {"--window", "10000", OPTION_WINDOW, 10000},
+        {"--window", "1024", OPTION_WINDOW, 1024},
         {"--max-request", "1024", OPTION_MAX_REQUEST, 1024},
         {"--max-request", "64KiB", OPTION_MAX_REQUEST, 65536},
         {"--max-request", "3 MiB", OPTION_MAX_REQUEST, 3 << 20},
@@ -115,6 +115,7 @@ values_are_read_with_their_units(void **state)
         {"--deadline", "20s", OPTION_DEADLINE, 20000},
         {"--deadline", "250ms", OPTION_DEADLINE, 250},
         {"--deadline", "2 min", OPTION_DEADLINE, 120000},
+        {"--deadline", "2m", OPTION_DEADLINE, 120000},
         {"--drain", "1h", OPTION_DRAIN, 3600000},
         {"--drain", "0", OPTION_DRAIN, 0},
         {"--log", "json", OPTION_LOG, 1},
@@ -164,16 +165,16 @@ malformed_values_are_refused_with_what_was_expected(void **state)
 {
     (void)state;
     static const struct refusal cases[] = {
-        {{"--window", "0"}, "--window 0: expected a whole number from 1 to 10000"},
-        {{"--window", "10001"}, "from 1 to 10000"},
-        {{"--window", "-1"}, "from 1 to 10000"},
-        {{"--window", ""}, "from 1 to 10000"},
-        {{"--window", " 5"}, "from 1 to 10000"},
-        {{"--window", "5 "}, "from 1 to 10000"},
-        {{"--window", "5x"}, "from 1 to 10000"},
-        {{"--window", "0x10"}, "from 1 to 10000"},
-        {{"--window", "99999999999999999999"}, "from 1 to 10000"},
-        {{"--window", "18446744073709551621"}, "from 1 to 10000"},
+        {{"--window", "0"}, "--window 0: expected a whole number from 1 to 1024"},
+        {{"--window", "1025"}, "from 1 to 1024"},
+        {{"--window", "-1"}, "from 1 to 1024"},
+        {{"--window", ""}, "from 1 to 1024"},
+        {{"--window", " 5"}, "from 1 to 1024"},
+        {{"--window", "5 "}, "from 1 to 1024"},
+        {{"--window", "5x"}, "from 1 to 1024"},
+        {{"--window", "0x10"}, "from 1 to 1024"},
+        {{"--window", "99999999999999999999"}, "from 1 to 1024"},
+        {{"--window", "18446744073709551621"}, "from 1 to 1024"},
         {{"--max-request", "1MB"}, "expected a size from 1 KiB to 1 GiB"},
         {{"--max-request", "MiB"}, "expected a size"},
         {{"--max-request", "1.5MiB"}, "expected a size"},
@@ -184,7 +185,10 @@ malformed_values_are_refused_with_what_was_expected(void **state)
         {{"--log", "xml"}, "expected one of text, json"},
         {{"--log-level", "inof"}, "did you mean info?"},
         {{"--listen", "8420"}, "expected ADDRESS:PORT"},
-        {{"--listen", "127.0.0.1:70000"}, "up to 65535"},
+        {{"--listen", "127.0.0.1:70000"}, "--listen 127.0.0.1:70000: the port must be"},
+        {{"--listen", "foo"}, "--listen foo: expected ADDRESS:PORT"},
+        {{"--dev", "--dev"}, "--dev: given twice"},
+        {{"--dev=true", "--dev"}, "--dev: given twice"},
         {{"--data", ""}, "expected DIR"},
         {{"--dev=maybe"}, "expected true or false"},
         {{"--window"}, "--window needs a value: N"},
@@ -206,8 +210,27 @@ filters_are_checked_before_the_server_is_asked(void **state)
         {{"--since", "yesterday"}, "2024-03-04T09:50:51Z"},
         {{"--since", "2024-02-30T00:00:00Z"}, "expected a time"},
         {{"--limit", "0"}, "expected a whole number"},
+        {{"--url", "foo bar"}, "--url foo bar: expected a URL as in http://"},
+        {{"--url", "ftp://a/"}, "expected a URL as in http://"},
+        {{"--url", "http://a/?b"}, "expected a URL as in http://"},
     };
     check_refusals(taken_by("call", "list"), cases, ARRAY_LEN(cases));
+}
+
+static void
+a_time_before_1970_is_left_to_the_server(void **state)
+{
+    (void)state;
+    const char *words[] = {"--since", "1969-12-31T23:59:59Z", NULL};
+    struct options options;
+    struct err err = {0};
+    char *args[WORDS_MAX];
+    size_t n;
+    options_init(&options);
+    assert_int_equal(
+        read_words(&options, taken_by("call", "list"), words, args, &n, &err), 0);
+    assert_string_equal(option_text(&options, OPTION_SINCE), words[1]);
+    options_fini(&options);
 }
 
 /* ---- names ---- */
@@ -325,7 +348,7 @@ a_weaker_source_is_checked_even_when_it_does_not_count(void **state)
         read_env(&options, taken_by("serve", NULL), "PUSHWIRE_WINDOW=x", true, &err),
         E_INVALID);
     assert_string_equal(err.text,
-                        "PUSHWIRE_WINDOW=x: expected a whole number from 1 to 10000");
+                        "PUSHWIRE_WINDOW=x: expected a whole number from 1 to 1024");
     options_fini(&options);
 }
 
@@ -454,7 +477,7 @@ every_bad_line_of_a_config_file_is_refused_by_its_number(void **state)
     } cases[] = {
         {"window = 7\nlisen = 127.0.0.1:1\n",
          ":2: unknown option lisen; did you mean listen?"},
-        {"\n\nwindow = 0\n", ":3: window = 0: expected a whole number from 1 to 10000"},
+        {"\n\nwindow = 0\n", ":3: window = 0: expected a whole number from 1 to 1024"},
         {"window = 1\nwindow = 2\n", ":2: window = 2: given twice"},
         {"window = 1\n  2\n", ":2: expected name = value"}, /* no continued lines */
         {"data = a\n\tb\n", ":2: expected name = value"},
@@ -462,6 +485,8 @@ every_bad_line_of_a_config_file_is_refused_by_its_number(void **state)
         {"window = 1\nnonsense\nwindow = 0\n", ":2: expected name = value"},
         {"window =\n", ":1: window = : expected a whole number"},
         {"data =\n", ":1: data = : expected DIR"},
+        {"data = \"a\"\n", ":1: data = \"a\": write it without quotes"},
+        {"log = 'json'\n", ":1: log = 'json': write it without quotes"},
         {"[server]\n", ":1: there are no sections"},
         {"window = 1\n  [server]\n", ":2: there are no sections"},
         {"= 5\n", ":1: unknown option "},
@@ -621,6 +646,7 @@ main(void)
         cmocka_unit_test(values_are_read_with_their_units),
         cmocka_unit_test(malformed_values_are_refused_with_what_was_expected),
         cmocka_unit_test(filters_are_checked_before_the_server_is_asked),
+        cmocka_unit_test(a_time_before_1970_is_left_to_the_server),
         cmocka_unit_test(an_unknown_flag_is_refused_with_the_nearest),
         cmocka_unit_test(a_word_that_is_far_from_all_gets_no_suggestion),
         cmocka_unit_test(words_that_are_no_flags_are_kept_in_order),
