@@ -50,10 +50,19 @@ find_route(struct api_request *r)
     return E_NOT_FOUND;
 }
 
+/* A proxy on this machine makes every stranger a client from here. */
+static bool
+is_passed_on(const struct httpd_req *req)
+{
+    return httpd_header(req, "Forwarded") || httpd_header(req, "X-Forwarded-For") ||
+           httpd_header(req, "X-Real-IP");
+}
+
 static int
 check_open(struct api_request *r)
 {
-    if (r->api->options.public_metrics || httpd_peer_is_loopback(r->req))
+    if (r->api->options.public_metrics ||
+        (httpd_peer_is_loopback(r->req) && !is_passed_on(r->req)))
         return 0;
     api_problem(r, 403,
                 "only for clients on the server's own machine, unless it runs "

@@ -158,8 +158,12 @@ httpd_hold(struct httpd_req *req)
 
 struct scan {
     struct httpd_req *req;
+    struct http_block block;
     const char *bad; /* NULL, or what is wrong */
 };
+
+static const char not_accounted_for[] =
+    "the header block has folded lines, NUL bytes, empty names or bare line ends";
 
 static enum MHD_Result
 scan_item(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_len,
@@ -169,7 +173,9 @@ scan_item(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_len,
     struct slice n = {name, name_len};
     struct slice v = {value, value ? value_len : 0};
 
-    if (kind == MHD_HEADER_KIND)
+    if (kind == MHD_HEADER_KIND && !http_block_field(&scan->block, n, v))
+        scan->bad = not_accounted_for;
+    else if (kind == MHD_HEADER_KIND)
         scan->bad = http_framing_add(&scan->req->framing, n, v);
     else if (http_query_add(&scan->req->query, n, v) != 0)
         scan->bad = "the query is malformed or has too many parameters";
@@ -178,19 +184,25 @@ scan_item(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_len,
 
 /* Returns NULL, or what is wrong with the header block. */
 static const char *
-scan_request(struct httpd_req *req, const char *target, const char *version)
+scan_request(struct httpd_req *req, const char *path, const char *version)
 {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(req->conn, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     struct scan scan = {.req = req};
 
-    req->path = http_path_of(target);
-    if (!req->path) {
-        req->path = "/";
+    req->path = "/";
+    if (!req->target_ok)
         return "the request target is not a path";
-    }
+    req->path = path;
+    if (!info || !http_block_start(&scan.block, req->method, info->header_size,
+                                   req->target, version))
+        return not_accounted_for;
     MHD_get_connection_values_n(req->conn, MHD_HEADER_KIND | MHD_GET_ARGUMENT_KIND,
                                 scan_item, &scan);
     if (scan.bad)
         return scan.bad;
+    if (!http_block_end(&scan.block))
+        return not_accounted_for;
     return http_framing_check(&req->framing, version);
 }
 
@@ -228,21 +240,32 @@ run_head(struct httpd_req *req)
                "no memory for the body at the moment");
 }
 
-static enum MHD_Result
-start_request(struct httpd *httpd, struct MHD_Connection *conn, const char *target,
-              const char *method, const char *version, void **slot)
+/* The request line is in, and `target` not yet cut at its '?' and '&': later nobody can
+ * tell whether a NUL in it came from the client. */
+static void *
+on_target(void *cls, const char *target, struct MHD_Connection *conn)
 {
+    struct httpd *httpd = cls;
     struct httpd_req *req = xmalloc(sizeof(*req));
 
     *req = (struct httpd_req){.httpd = httpd,
                               .conn = conn,
-                              .method = method,
-                              .started_us = clock_mono_us(&clock_system),
+                              .target = slice_of(target ? target : ""),
                               .max_body_bytes = httpd->options.max_body_bytes};
+    req->target_ok = http_target_ok(req->target);
     buf_init_mem(&req->body, req->max_body_bytes, httpd->options.body_mem);
-    *slot = req;
+    return req;
+}
 
-    const char *bad = scan_request(req, target, version);
+static enum MHD_Result
+start_request(struct httpd_req *req, const char *path, const char *method,
+              const char *version)
+{
+    req->method = method;
+    req->started_us = clock_mono_us(&clock_system);
+    req->stage = STAGE_READING;
+
+    const char *bad = scan_request(req, path, version);
     if (bad) {
         refuse(req, MHD_HTTP_BAD_REQUEST, bad);
         /* Queued in the first call: libmicrohttpd reads no further and closes, which is
@@ -313,14 +336,15 @@ finish_request(struct httpd_req *req)
 }
 
 static enum MHD_Result
-on_request(void *cls, struct MHD_Connection *conn, const char *target,
-           const char *method, const char *version, const char *bytes, size_t *n,
-           void **slot)
+on_request(void *cls, struct MHD_Connection *conn, const char *path, const char *method,
+           const char *version, const char *bytes, size_t *n, void **slot)
 {
     struct httpd_req *req = *slot;
 
-    if (!req)
-        return start_request(cls, conn, target, method, version, slot);
+    (void)cls;
+    (void)conn;
+    if (req->stage == STAGE_TARGET_IN)
+        return start_request(req, path, method, version);
     if (*n) {
         size_t got = *n;
         *n = 0;
@@ -398,6 +422,9 @@ take_connection(void *ctx, int fd, const struct sockaddr *peer, socklen_t peer_l
     return MHD_add_connection(httpd->daemon, fd, peer, peer_len) == MHD_YES;
 }
 
+/* Without MHD_OPTION_STRICT_FOR_CLIENT: its two checks, of Host and of spaces in the
+ * target, are made here too, and it answers a missing Host with the head of its answer
+ * twice. */
 static struct MHD_Daemon *
 start_daemon(struct httpd *httpd)
 {
@@ -418,8 +445,8 @@ start_daemon(struct httpd *httpd)
         flags, 0, NULL, NULL, on_request, httpd, MHD_OPTION_EXTERNAL_LOGGER, on_message,
         NULL, MHD_OPTION_NOTIFY_COMPLETED, on_over, httpd, MHD_OPTION_NOTIFY_CONNECTION,
         on_connection, httpd, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT, limit,
-        MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s,
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, httpd, MHD_OPTION_CONNECTION_LIMIT,
+        limit, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_ARRAY,
         options->threads > 1 ? pool : none, MHD_OPTION_END);
 }

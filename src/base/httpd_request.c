@@ -38,23 +38,30 @@ value_ok(struct slice value)
     return true;
 }
 
-const char *
-http_path_of(const char *target)
+/* A host, also [an IPv6 one], and a port; not whether they make sense. */
+static bool
+host_ok(struct slice host)
 {
-    const char *path = target;
+    for (size_t i = 0; i < host.n; i++) {
+        char c = host.p[i];
+        if (!is_alnum(c) && (c == '\0' || !strchr("-._~%!$&'()*+,;=:[]", c)))
+            return false;
+    }
+    return host.n > 0;
+}
 
-    if (*path != '/') {
-        if (strncmp(path, "http://", 7) != 0 && strncmp(path, "https://", 8) != 0)
-            return NULL;
-        path = strchr(strstr(path, "://") + 3, '/');
-        if (!path)
-            return "/";
+bool
+http_target_ok(struct slice target)
+{
+    bool in_query = false;
+
+    for (size_t i = 0; i < target.n; i++) {
+        unsigned char c = (unsigned char)target.p[i];
+        if (c <= 0x20 || c == 0x7f || (c > 0x7f && !in_query))
+            return false;
+        in_query = in_query || c == '?';
     }
-    for (const char *p = path; *p; p++) {
-        if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f)
-            return NULL;
-    }
-    return path;
+    return target.n > 0 && target.p[0] == '/';
 }
 
 static bool
@@ -79,11 +86,22 @@ named(struct slice name, const char *other)
     return name.n == strlen(other) && strncasecmp(name.p, other, name.n) == 0;
 }
 
+/* A name that only begins like the other, as a folded line would make it. */
+static bool
+named_longer(struct slice name, const char *other)
+{
+    size_t n = strlen(other);
+
+    return name.n > n && strncasecmp(name.p, other, n) == 0;
+}
+
 const char *
 http_framing_add(struct http_framing *framing, struct slice name, struct slice value)
 {
     if (!name_ok(name) || !value_ok(value))
         return "a header field has bytes that are not allowed";
+    if (named_longer(name, "Content-Length") || named_longer(name, "Transfer-Encoding"))
+        return "a header field's name is not one";
     if (named(name, "Content-Length")) {
         framing->lengths++;
         if (!parse_length(value, &framing->length))
@@ -95,6 +113,8 @@ http_framing_add(struct http_framing *framing, struct slice name, struct slice v
             return "the only Transfer-Encoding understood is chunked";
     } else if (named(name, "Host")) {
         framing->hosts++;
+        if (!host_ok(value))
+            return "Host is not a host";
     } else if (named(name, "Expect")) {
         framing->expects_continue = named(value, "100-continue");
     }
@@ -112,9 +132,69 @@ http_framing_check(struct http_framing *framing, const char *version)
         return "HTTP/1.0 has no Transfer-Encoding";
     if (framing->hosts > 1)
         return "more than one Host";
+    if (framing->hosts == 0 && !old)
+        return "a Host is missing";
     if (old)
         framing->expects_continue = false;
     return NULL;
+}
+
+/* ---- every byte of the header block ---- */
+
+#define LINE_END 2 /* CR LF, which have become NULs */
+
+static bool
+ends_line(const char *p)
+{
+    return p[0] == '\0' && p[1] == '\0';
+}
+
+/* The pointers are compared as numbers: those of a folded line are elsewhere. */
+static bool
+is_at(const char *p, const char *where, size_t n)
+{
+    return (uintptr_t)p == (uintptr_t)where + n;
+}
+
+bool
+http_block_start(struct http_block *block, const char *method, size_t n,
+                 struct slice target, const char *version)
+{
+    size_t version_n = strlen(version);
+
+    if (!name_ok(slice_of(method)) || !is_at(target.p, method, strlen(method) + 1) ||
+        !is_at(version, target.p, target.n + 1))
+        return false;
+    size_t line = (size_t)(version - method) + version_n;
+    if (n < line + LINE_END + LINE_END || !ends_line(method + line))
+        return false;
+    block->at = method + line + LINE_END;
+    block->end = method + n;
+    return true;
+}
+
+bool
+http_block_field(struct http_block *block, struct slice name, struct slice value)
+{
+    if (!is_at(name.p, block->at, 0) || !value.p)
+        return false;
+    const char *p = name.p + name.n + 1; /* behind the colon */
+    uintptr_t last = (uintptr_t)block->end - LINE_END - LINE_END;
+    if ((uintptr_t)value.p < (uintptr_t)p || (uintptr_t)value.p > last ||
+        value.n > last - (uintptr_t)value.p)
+        return false;
+    while (p < value.p && (*p == ' ' || *p == '\t'))
+        p++;
+    if (p != value.p || !ends_line(value.p + value.n))
+        return false;
+    block->at = value.p + value.n + LINE_END;
+    return true;
+}
+
+bool
+http_block_end(const struct http_block *block)
+{
+    return is_at(block->end, block->at, LINE_END) && ends_line(block->at);
 }
 
 /* ---- query ---- */

@@ -10,9 +10,11 @@
 #define HTTP_FIELDS_MAX 8  /* header fields that an answer adds */
 #define HTTP_DATE_TEXT  32 /* room for a date and its NUL */
 
-/* Where the path starts: the target itself, or behind http://host of the absolute form.
- * NULL when it is neither, or holds bytes that no URI has. */
-const char *http_path_of(const char *target);
+/* Whether the target is a path, and perhaps a query: starts with '/', and holds no
+ * bytes that no URI has (but in a query other than ASCII, which curl sends as it is
+ * typed). The absolute form names a host beside Host, and is for proxies: it is none.
+ */
+bool http_target_ok(struct slice target);
 
 /* What says where a body ends. Zero it, add every header field, then check: refused is
  * what two programs could read in two ways (request smuggling). */
@@ -28,6 +30,34 @@ const char *http_framing_add(struct http_framing *framing, struct slice name,
                              struct slice value) must_check;
 const char *http_framing_check(struct http_framing *framing,
                                const char *version) must_check;
+
+/*
+ * Whether the fields that libmicrohttpd gives account for every byte of the header
+ * block. It is forgiving in silence: it joins folded lines (to the name!), cuts at a
+ * NUL, ends the block at an empty name, takes a bare LF for a line's end. A proxy in
+ * front that reads such bytes in another way sees a request end elsewhere. What it
+ * gives points into the block as it came in, where it only put NULs over the colons and
+ * the line ends:
+ *
+ *   POST 0 /target?query 0 HTTP/1.1 0 0 Host 0 ' ' x 0 0 Name 0 value 0 0 0 0
+ *   method                 version      name       value                     end
+ *
+ * so anything else between two pointers is something it passed over. What stays unseen
+ * is what is as long as proper line ends and became NULs too: NUL LF for CR LF, and
+ * behind the last value such as CR LF ':' LF or NUL CR LF LF for CR LF CR LF.
+ */
+struct http_block {
+    const char *at;  /* where the next name must start */
+    const char *end; /* behind the empty line */
+};
+
+/* Each is false when bytes are not accounted for. `method` starts the block, whose size
+ * is `n`; `target` is where it came in, with its query. */
+bool http_block_start(struct http_block *block, const char *method, size_t n,
+                      struct slice target, const char *version) must_check;
+bool http_block_field(struct http_block *block, struct slice name,
+                      struct slice value) must_check;
+bool http_block_end(const struct http_block *block) must_check;
 
 static inline bool
 http_has_body(const struct http_framing *framing)
@@ -82,6 +112,8 @@ void http_date_format(char out[HTTP_DATE_TEXT], msec_t unix_ms);
 struct MHD_Connection;
 
 /*
+ *   TARGET IN
+ *      | the header block is in
  *   READING ----> BODY IN ----> (held) ----> answered, sent by libmicrohttpd
  *      |
  *      | answered before the body is in (401, 413, 503 ...)
@@ -94,13 +126,21 @@ struct MHD_Connection;
  *                 a while, since closing at once would reset the connection and might
  *                 take the answer from the client
  */
-enum stage { STAGE_READING, STAGE_DISCARDING, STAGE_LEFT, STAGE_BODY_IN };
+enum stage {
+    STAGE_TARGET_IN,
+    STAGE_READING,
+    STAGE_DISCARDING,
+    STAGE_LEFT,
+    STAGE_BODY_IN
+};
 
 struct httpd_req {
     struct httpd *httpd;
     struct MHD_Connection *conn; /* for httpd.c alone */
     const char *method;
     const char *path;
+    struct slice target; /* where it came in, whole; its bytes have been cut up since */
+    bool target_ok;
     void *user;
     usec_t started_us;
     enum stage stage;

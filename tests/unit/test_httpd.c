@@ -6,6 +6,8 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -390,8 +392,74 @@ a_request_shows_its_raw_path_decoded_query_and_headers(void **state)
              "X-Trace: one\r\nx-trace: two\r\n\r\n");
     assert_string_equal(hear(fd).body, "GET /look%2F+x a=1+2= trace=one/2 local=1 "
                                        "a b=1+2= c=(none) d= e=A");
-    tell(fd, "GET http://x/look HTTP/1.1\r\nHost: x\r\n\r\n");
-    assert_string_equal(hear(fd).body, "GET /look a=(none) trace=(none)/0 local=1");
+    tell(fd, "GET /look?a+b=1&&c HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_string_equal(hear(fd).body,
+                        "GET /look a=1 trace=(none)/0 local=1 a b=1 =(none) c=(none)");
+    close(fd);
+    server_free(s);
+}
+
+static void
+what_ordinary_clients_send_is_taken(void **state)
+{
+    struct server *s = server_new(NULL);
+    int fd = dial(s);
+    const char *requests[] = {
+        GET("/x?"),
+        GET("/x?&"),
+        GET("/x?a&"),
+        GET("/x?a=&b=1&"),
+        GET("/x?q=http://y/?z#"),
+        GET("/x?q=caf\xc3\xa9"),
+        "\r\n" GET("/x"),
+        "GET /x HTTP/1.1\r\nhOST:x\r\nX:\r\nY: \r\nZ: \t a b \t\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: a-b.example:8420\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: [::1%25lo]:8420\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: my_host\r\nContent: a\r\nTransfer: b\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: x\r\nCookie: a=b; c=\"d e\"; f\r\nCookie: g\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n"
+        "sec-ch-ua: \"Chromium\";v=\"124\", \"Not-A.Brand\";v=\"99\"\r\n"
+        "User-Agent: Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101\r\n"
+        "Accept: text/html,application/xml;q=0.9,*/*;q=0.8\r\n"
+        "X-Latin: caf\xe9\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n\r\n",
+        "GET /x HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++)
+        expect(fd, requests[i], 200);
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++)
+        tell(fd, requests[i]); /* pipelined */
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++)
+        assert_int_equal(hear(fd).status, 200);
+    expect(fd, "GET /x HTTP/1.0\r\n\r\n", 200);
+    assert_true(ended(fd));
+    close(fd);
+    server_free(s);
+}
+
+/* The server's buffer grows several times meanwhile. */
+static void
+a_long_header_block_may_come_in_any_pieces(void **state)
+{
+    struct server *s = server_new(NULL);
+    int fd = dial(s);
+    char text[16000];
+
+    (void)state;
+    int flag = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &flag, sizeof(flag));
+    int n = snprintf(text, sizeof(text), "POST /x?a=1&b HTTP/1.1\r\nHost: x\r\n");
+    for (int i = 0; i < 60; i++)
+        n +=
+            snprintf(text + n, sizeof(text) - (size_t)n, "X-%d: %0*d\r\n", i, 4 * i, i);
+    n += snprintf(text + n, sizeof(text) - (size_t)n, "Content-Length: 3\r\n\r\nabc");
+    for (size_t piece = 1; piece <= 4096; piece *= 4) {
+        for (size_t at = 0; at < (size_t)n; at += piece)
+            assert_true(
+                give(fd, text + at, piece < (size_t)n - at ? piece : (size_t)n - at));
+        assert_string_equal(hear(fd).body, "3 bytes, sum 294");
+    }
     close(fd);
     server_free(s);
 }
@@ -665,9 +733,21 @@ a_request_that_can_be_read_in_two_ways_is_refused(void **state)
         "GET /x HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
         "GET /x HTTP/1.1\r\nHost: x\r\nX: a\rb\r\n\r\n",
         "GET /x HTTP/1.1\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: \r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: a b\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: x/y\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: a@b\r\n\r\n",
+        "GET /x HTTP/1.0\r\nHost: a\\b\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: x\r\ncontent-lengthy: 3\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: x\r\nTRANSFER-ENCODINGX: chunked\r\n\r\n",
         "GET x HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET http://x/look HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET http://x HTTP/1.1\r\nHost: x\r\n\r\n",
         "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
         "GET /\x80 HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /x y HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /x?a=b\t HTTP/1.1\r\nHost: x\r\n\r\n",
         "GET /x?a=%zz HTTP/1.1\r\nHost: x\r\n\r\n",
         "GET /x?a=%4 HTTP/1.1\r\nHost: x\r\n\r\n",
         "GET /x?a=%00 HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -676,6 +756,108 @@ a_request_that_can_be_read_in_two_ways_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(requests); i++)
         expect_bad(s, requests[i]);
+    assert_int_equal(s->heads, 0);
+    server_free(s);
+}
+
+/* Sends the bytes and a request more; counts the answers until the server closes. */
+static unsigned
+answers_to(struct server *s, struct slice bytes)
+{
+    static const char next[] = GET("/look");
+    int fd = dial(s);
+    struct buf all;
+    unsigned answers = 0;
+
+    buf_init(&all, 65536);
+    assert_true(give(fd, bytes.p, bytes.n));
+    give(fd, next, sizeof(next) - 1);
+    for (int c = take_byte(fd); c >= 0; c = take_byte(fd))
+        assert_int_equal(buf_add(&all, (char[]){(char)c}, 1), 0);
+    buf_add(&all, "", 1);
+    assert_memory_equal(all.p, "HTTP/1.1 400 ", 13);
+    for (const char *at = all.p; (at = strstr(at, "HTTP/1.1 ")); at++)
+        answers++;
+    buf_fini(&all);
+    close(fd);
+    return answers;
+}
+
+static void
+a_header_block_with_bytes_that_a_parser_skips_is_refused(void **state)
+{
+    struct server *s = server_new(NULL);
+#define BYTES(text)                                                                    \
+    {                                                                                  \
+        text, sizeof(text) - 1                                                         \
+    }
+#define POST_X "POST /x HTTP/1.1\r\nHost: x\r\n"
+    static const struct slice requests[] = {
+        /* folded lines */
+        BYTES(POST_X "Content-Length:\r\n 37\r\n\r\n" GET("/look")),
+        BYTES(POST_X "Content-Length: 3\r\n 7\r\n\r\n" GET("/look")),
+        BYTES(POST_X "Content-Length: 3\r\n\t\r\n\r\nabc"),
+        BYTES(POST_X "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n"),
+        BYTES(POST_X "X: a\r\n b\r\nContent-Length: 37\r\n\r\n" GET("/look")),
+        BYTES(POST_X "X: a\r\n b\r\n c\r\n\r\n"),
+        BYTES(POST_X "X:\r\n \r\n\r\n"),
+        BYTES("GET /x HTTP/1.1\r\n Host: x\r\n\r\n"),
+        /* an empty name */
+        BYTES(POST_X ": x\r\n" GET("/look")),
+        BYTES(POST_X ":\r\nContent-Length: 37\r\n\r\n" GET("/look")),
+        BYTES("POST /x HTTP/1.0\r\n: x\r\nContent-Length: 3\r\n\r\nabc"),
+        /* NUL */
+        BYTES(POST_X "Content-Length: 5\0"
+                     "154\r\n\r\n12345"),
+        BYTES(POST_X "Transfer-Encoding: chunked\0, x\r\n\r\n0\r\n\r\n"),
+        BYTES(POST_X "X: a\0\r\n\r\n"),
+        BYTES(POST_X "X: \0\r\nY: b\r\n\r\n"),
+        BYTES(POST_X "X\0: a\r\n\r\n"),
+        BYTES(POST_X "\0X: a\r\n\r\n"),
+        BYTES(POST_X "\0\r\nX: a\r\n\r\n"),
+        BYTES("GET /x\0 HTTP/1.1\r\nHost: x\r\n\r\n"),
+        BYTES("GET /x\0/../y HTTP/1.1\r\nHost: x\r\n\r\n"),
+        BYTES("GET /x?a=b\0 HTTP/1.1\r\nHost: x\r\n\r\n"),
+        BYTES("GET\0 /x HTTP/1.1\r\nHost: x\r\n\r\n"),
+        /* lines that end with less, or more, than CR LF */
+        BYTES("GET /x HTTP/1.1\nHost: x\n\n"),
+        BYTES("GET /x HTTP/1.1\nHost: x\r\n\r\n"),
+        BYTES("GET /x HTTP/1.1\r\nHost: x\n\r\n"),
+        BYTES("GET /x HTTP/1.1\r\nHost: x\r\n\n"),
+        BYTES(POST_X "X: a\nContent-Length: 37\r\n\r\n" GET("/look")),
+        BYTES(POST_X "X: a\r\r\n\r\n"),
+        BYTES(POST_X "X: a\rY: b\r\n\r\n"),
+        BYTES("GET /x HTTP/1.0\n\n"),
+        BYTES("GE\tT /x HTTP/1.1\r\nHost: x\r\n\r\n"),
+        /* more than one space in the request line */
+        BYTES("GET  /x HTTP/1.1\r\nHost: x\r\n\r\n"),
+        BYTES("GET /x  HTTP/1.1\r\nHost: x\r\n\r\n"),
+        BYTES("GET /x HTTP/1.1 \r\nHost: x\r\n\r\n"),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++)
+        if (answers_to(s, requests[i]) != 1)
+            fail_msg("more than one answer to request %zu: %s", i, requests[i].p);
+    assert_int_equal(s->heads, 0);
+    server_free(s);
+}
+
+/* Where libmicrohttpd joins a folded line to its name in place, since the name is the
+ * last thing in its buffer. */
+static void
+a_folded_line_is_refused_wherever_it_stands_in_the_buffer(void **state)
+{
+    struct server *s = server_new(NULL);
+    char text[20000];
+
+    (void)state;
+    for (int pad = 16200; pad < 16400; pad++) {
+        int n = snprintf(text, sizeof(text),
+                         POST_X "P: %0*d\r\nX:\r\n \r\nContent-Length: 3\r\n\r\nabc",
+                         pad, 0);
+        assert_int_equal(answers_to(s, (struct slice){text, (size_t)n}), 1);
+    }
     assert_int_equal(s->heads, 0);
     server_free(s);
 }
@@ -956,6 +1138,8 @@ main(void)
         cmocka_unit_test(a_post_is_answered_and_the_connection_stays),
         cmocka_unit_test(pipelined_requests_are_answered_in_order),
         cmocka_unit_test(a_request_shows_its_raw_path_decoded_query_and_headers),
+        cmocka_unit_test(what_ordinary_clients_send_is_taken),
+        cmocka_unit_test(a_long_header_block_may_come_in_any_pieces),
         cmocka_unit_test(a_head_request_gets_no_body),
         cmocka_unit_test(a_chunked_body_arrives_whole),
         cmocka_unit_test(a_body_of_known_length_is_allocated_once),
@@ -968,6 +1152,8 @@ main(void)
         cmocka_unit_test(a_client_that_waits_for_100_is_told_before_it_sends),
         cmocka_unit_test(a_body_that_the_budget_refuses_gets_503),
         cmocka_unit_test(a_request_that_can_be_read_in_two_ways_is_refused),
+        cmocka_unit_test(a_header_block_with_bytes_that_a_parser_skips_is_refused),
+        cmocka_unit_test(a_folded_line_is_refused_wherever_it_stands_in_the_buffer),
         cmocka_unit_test(a_header_block_that_is_too_large_gets_431),
         cmocka_unit_test(connections_beyond_the_limit_wait_for_their_turn),
         cmocka_unit_test(an_idle_connection_is_closed),
