@@ -481,7 +481,7 @@ sqlite_start(struct store *store, const struct store_listener *listener,
     size_t at = 0;
     assert(!s->started);
     s->listener = *listener;
-    s->steady_ms = clock_steady_ms(s->clock); /* the next note of it may wait its time */
+    s->steady_ms = clock_steady_ms(s->clock); /* to be noted in a while, not at once */
     for (struct sqlite_webhook *w; (w = map_next(&s->webhooks, &at)) != NULL;) {
         if (w->deleted)
             continue;
