@@ -203,20 +203,8 @@ delete_apply(struct engine *engine, struct engine_change *change)
     return 0;
 }
 
-static void
-delete_done(struct engine_change *change)
-{
-    struct api_request *r = container_of(change, struct api_request, op.change);
-    if (change->result != 0)
-        api_refuse(r, change->result, change->err.text);
-    else
-        api_answer(r->req, 204, NULL, NULL, 0);
-}
-
 void
 keys_delete(struct api_request *r)
 {
-    r->op.change = (struct engine_change){.apply = delete_apply, .done = delete_done};
-    httpd_hold(r->req);
-    engine_change(r->api->engine, &r->op.change);
+    api_delete(r, delete_apply);
 }

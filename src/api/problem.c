@@ -173,3 +173,22 @@ api_page_end(struct api_request *r, const char *cursor)
     json_str(&r->json, "nextCursor", cursor);
     api_json_end(r, 200);
 }
+
+static void
+delete_done(struct engine_change *change)
+{
+    struct api_request *r = container_of(change, struct api_request, op.change);
+    if (change->result != 0)
+        api_refuse(r, change->result, change->err.text);
+    else
+        api_answer(r->req, 204, NULL, NULL, 0);
+}
+
+void
+api_delete(struct api_request *r,
+           int (*apply)(struct engine *engine, struct engine_change *change))
+{
+    r->op.change = (struct engine_change){.apply = apply, .done = delete_done};
+    httpd_hold(r->req);
+    engine_change(r->api->engine, &r->op.change);
+}

@@ -90,6 +90,10 @@ void api_json_end(struct api_request *r, unsigned status);
 /* A list: {"data":[ … ],"nextCursor":…}; NULL when this was all. */
 void api_page_begin(struct api_request *r);
 void api_page_end(struct api_request *r, const char *cursor);
+/* Holds the request for a change that takes something away, and answers 204 or why not.
+ */
+void api_delete(struct api_request *r,
+                int (*apply)(struct engine *engine, struct engine_change *change));
 
 /* ---- auth.c ---- */
 
