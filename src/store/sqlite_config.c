@@ -150,7 +150,9 @@ cache_numbers(struct sqlite_store *s)
         rc = row_of(s, stmt);
     if (rc == 1) {
         s->config = key_at(stmt, 0);
-        s->steady_ms = sqlite3_column_int64(stmt, 1);
+        msec_t noted_ms = sqlite3_column_int64(stmt, 1);
+        if (noted_ms > s->steady_ms) /* also read again after a full disk */
+            s->steady_ms = noted_ms;
         s->last_key = key_at(stmt, 2);
         s->idempotency_oldest_ms = sqlite3_column_type(stmt, 3) == SQLITE_NULL
                                        ? MSEC_NEVER
