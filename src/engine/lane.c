@@ -70,9 +70,7 @@ lane_update(struct dispatch *dispatch, struct lane *lane)
 void
 lane_note(struct dispatch *dispatch, struct lane *lane, struct schedule_place place)
 {
-    if (lane->reading &&
-        (place.due_ms < lane->noted.due_ms ||
-         (place.due_ms == lane->noted.due_ms && place.event < lane->noted.event)))
+    if (lane->reading && schedule_place_before(place, lane->noted))
         lane->noted = place;
     schedule_note(&dispatch->schedule, &lane->entry, place);
 }

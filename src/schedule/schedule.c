@@ -14,12 +14,6 @@ schedule_fini(struct schedule *schedule)
     heap_fini(&schedule->heap);
 }
 
-static bool
-place_before(struct schedule_place a, struct schedule_place b)
-{
-    return a.due_ms < b.due_ms || (a.due_ms == b.due_ms && a.event < b.event);
-}
-
 /* In the heap stands what can become due: neither paused nor empty. */
 static void
 settle(struct schedule *schedule, struct schedule_entry *entry)
@@ -57,7 +51,7 @@ void
 schedule_note(struct schedule *schedule, struct schedule_entry *entry,
               struct schedule_place place)
 {
-    if (!place_before(place, entry->from))
+    if (!schedule_place_before(place, entry->from))
         return;
     entry->from = place;
     settle(schedule, entry);

@@ -16,6 +16,12 @@ struct schedule_place {
     uint64_t event;
 };
 
+static inline bool
+schedule_place_before(struct schedule_place a, struct schedule_place b)
+{
+    return a.due_ms < b.due_ms || (a.due_ms == b.due_ms && a.event < b.event);
+}
+
 struct schedule_entry {
     struct heap_node node;
     struct schedule_place from;
