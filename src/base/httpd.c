@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <microhttpd.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -25,7 +24,9 @@
 
 /* How long httpd_close lets answers that were given reach their clients. */
 #define CLOSE_WAIT_MS 2000
-#define CLOSE_YIELDS  1000000
+/* And how long for a thread that is in the middle of giving one: it may have lost its
+ * core to others. */
+#define CLOSE_HELD_MS 60000
 
 #define ANSWER_MAX ((size_t)1024 * 1024)
 
@@ -503,8 +504,8 @@ wait_drained(struct httpd *httpd)
     if (atomic_load(&httpd->due) != 0)
         poll(&drained, 1, CLOSE_WAIT_MS);
     /* An httpd_answer may still be on its way out of MHD_resume_connection. */
-    for (int i = 0; i < CLOSE_YIELDS && atomic_load(&httpd->held) != 0; i++)
-        sched_yield();
+    for (int ms = 0; ms < CLOSE_HELD_MS && atomic_load(&httpd->held) != 0; ms++)
+        poll(NULL, 0, 1);
     assert(atomic_load(&httpd->held) == 0);
 }
 
