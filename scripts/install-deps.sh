@@ -4,7 +4,8 @@
 set -eu
 
 build="build-essential meson ninja-build pkg-config ca-certificates curl
-    libmicrohttpd-dev libcurl4-openssl-dev libsqlite3-dev libssl-dev libinih-dev"
+    libmicrohttpd-dev libcurl4-openssl-dev libsqlite3-dev libssl-dev libinih-dev
+    libmaxminddb-dev"
 test="clang libcmocka-dev openssl"
 bench="wrk python3"
 fuzz="clang libclang-rt-14-dev"

@@ -32,6 +32,7 @@ EXCEPTIONS = {
 OWNERS = {
     "microhttpd.h": ["src/base/httpd*.c"],
     "openssl/*": ["src/base/crypto.c"],
+    "maxminddb.h": ["src/base/geoip.c"],
     "sqlite3.h": ["src/store/sqlite*.[ch]", "tests/store/*.c"],
     "curl/*": ["src/send/curl*.[ch]", "src/cli/client.c"],
     "ini.h": ["src/cli/config_file.c"],

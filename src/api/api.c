@@ -6,6 +6,7 @@
 #include "api/request.h"
 #include "api/resources.h"
 #include "api/router.h"
+#include "base/limiter.h"
 #include "base/mem.h"
 
 #define IDLE_TIMEOUT_S 30
@@ -45,7 +46,7 @@ find_route(struct api_request *r)
         httpd_answer_header(r->req, "Allow", allow);
         api_problem(r, 405, "this path takes %s", allow);
     } else {
-        api_problem(r, 404, "no such path");
+        api_problem(r, 404, r->platform ? "Not found" : "no such path");
     }
     return E_NOT_FOUND;
 }
@@ -74,16 +75,33 @@ check_open(struct api_request *r)
 static int
 check_running(struct api_request *r)
 {
-    if (r->route->open || !atomic_load(&r->api->quiesced))
+    if (r->route->access == ROUTE_LOCAL || !atomic_load(&r->api->quiesced))
         return 0;
     api_refuse(r, E_CLOSED, NULL);
     return E_CLOSED;
 }
 
 static int
+check_access(struct api_request *r)
+{
+    switch (r->route->access) {
+    case ROUTE_LOCAL:
+        return check_open(r);
+    case ROUTE_PUBLIC:
+        return public_check(r);
+    case ROUTE_KEYED:
+    case ROUTE_NARROW:
+        break;
+    }
+    return auth_check(r);
+}
+
+static int
 check_query(struct api_request *r)
 {
     struct err err = {0};
+    if (r->route->query & QUERY_FREE)
+        return 0;
     int rc = query_read(&r->query, r->req, r->route->query, &err);
     if (rc != 0)
         api_refuse(r, rc, err.text);
@@ -99,11 +117,15 @@ on_head(void *ctx, struct httpd_req *req)
     buf_init(&r->out, API_ANSWER_MAX);
     httpd_set_user(req, r);
 
+    if (strcmp(httpd_method(req), "OPTIONS") == 0) {
+        public_preflight(r);
+        return;
+    }
     int rc = find_route(r);
     if (rc == 0)
         rc = check_running(r);
     if (rc == 0)
-        rc = r->route->open ? check_open(r) : auth_check(r);
+        rc = check_access(r);
     if (rc == 0)
         rc = check_query(r);
     if (rc == 0)
@@ -143,6 +165,14 @@ on_refuse(void *ctx, struct httpd_req *req, unsigned status, const char *detail)
 
 /* ---- open and close ---- */
 
+static void
+api_free(struct api *api)
+{
+    limiter_free(api->address_limit);
+    limiter_free(api->channel_limit);
+    free(api);
+}
+
 int
 api_open(struct api **out, const struct api_options *options, struct err *err)
 {
@@ -151,8 +181,10 @@ api_open(struct api **out, const struct api_options *options, struct err *err)
     api->engine = options->engine;
     api->started_ms = clock_wall_us(engine_clock(options->engine)) / 1000;
     atomic_init(&api->quiesced, false);
+    api->address_limit = limiter_new(options->address_rate, options->address_burst);
+    api->channel_limit = limiter_new(options->channel_rate, options->channel_burst);
     if (pthread_key_create(&api->batch_key, batch_free) != 0) {
-        free(api);
+        api_free(api);
         return err_set(err, E_NO_MEMORY, "no more thread-specific keys");
     }
 
@@ -172,7 +204,7 @@ api_open(struct api **out, const struct api_options *options, struct err *err)
     int rc = httpd_open(&api->httpd, &httpd, err);
     if (rc != 0) {
         pthread_key_delete(api->batch_key);
-        free(api);
+        api_free(api);
         return rc;
     }
     *out = api;
@@ -200,5 +232,5 @@ api_close(struct api *api)
     httpd_close(api->httpd);
     /* The threads, and with them their batches, are gone. */
     pthread_key_delete(api->batch_key);
-    free(api);
+    api_free(api);
 }

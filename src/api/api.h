@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 
 struct api;
+struct geoip;
 
 struct api_options {
     struct engine *engine;
@@ -17,8 +18,15 @@ struct api_options {
     size_t max_request_bytes; /* of an ingest request */
     size_t max_events;        /* of an ingest request */
     struct mem *body_mem;     /* the ingest budget: over it, 503 + Retry-After */
-    bool public_metrics;      /* /healthz, /readyz, /metrics also for peers that are not
-                                 loopback */
+    /* Public routes: a second, and at once; rate 0 = without a limit. */
+    uint32_t address_rate, address_burst;
+    uint32_t channel_rate, channel_burst;
+    const char *address_header; /* names a header with the client's address; NULL = it
+                                   is the peer's */
+    const char *country_header; /* likewise with its country */
+    struct geoip *geoip;        /* NULL = none; the caller's */
+    bool public_metrics; /* /healthz, /readyz, /metrics also for peers that are not
+                            loopback */
 };
 
 int api_open(struct api **out, const struct api_options *options,

@@ -53,7 +53,7 @@ find_channel(struct api_request *r)
     if (!channel || (r->key.channel && r->key.channel != channel->number)) {
         if (channel)
             channel_unref(channel);
-        api_problem(r, 404, "no such channel");
+        api_problem(r, 404, r->platform ? "channel not found" : "no such channel");
         return E_NOT_FOUND;
     }
     r->channel = channel;
@@ -69,7 +69,7 @@ auth_check(struct api_request *r)
     if (rc != 0)
         return rc;
 
-    uint64_t number = r->route->narrow ? r->key.channel : 0;
+    uint64_t number = r->route->access == ROUTE_NARROW ? r->key.channel : 0;
     if (r->channel)
         number = r->channel->number;
     if (!key_may(&r->key, r->route->may, number)) {

@@ -33,19 +33,7 @@ static int
 read_id(struct reader *rd, const struct json_token *value, void *out)
 {
     struct channel_body *body = out;
-    struct slice id;
-    int rc = reader_text(rd, value, 1, ID_MAX, &id);
-    if (rc != 0)
-        return rc;
-    /* They are ids elsewhere. */
-    if (slice_is(id, ".") || slice_is(id, ".."))
-        return reader_fail(rd, "must not be \".\" or \"..\": clients cannot put them "
-                               "into a path");
-    if (!id_valid(id))
-        return reader_fail(rd, "must be 1 to 64 characters of A-Z a-z 0-9 _ . -");
-    memcpy(body->id, id.p, id.n);
-    body->id[id.n] = '\0';
-    return 0;
+    return reader_id(rd, value, body->id);
 }
 
 /* Name first: a change knows only that one. */
@@ -107,7 +95,7 @@ create_apply(struct engine *engine, struct engine_change *change)
     memcpy(id, body->id, sizeof(id));
     if (!id[0])
         do
-            channel_id_make(id, engine_rng(engine));
+            id_make(id, engine_rng(engine));
         while (id_taken(engine, id));
     else if (id_taken(engine, id))
         return err_set(&change->err, E_CONFLICT, "there is a channel \"%s\" already",
@@ -145,9 +133,9 @@ channels_create(struct api_request *r)
 
 /* ---- look ---- */
 
-/* What the key may see: all, or its own alone. */
-static size_t
-find_page(struct api_request *r, uint64_t after, struct channel **page, size_t limit)
+size_t
+channels_seen(struct api_request *r, uint64_t after, struct channel **page,
+              size_t limit)
 {
     struct engine *engine = r->api->engine;
     uint64_t own = r->key.channel;
@@ -173,7 +161,7 @@ channels_list(struct api_request *r)
         api_problem(r, 400, "cursor must be a nextCursor of this list");
         return;
     }
-    size_t n = find_page(r, after, page, r->query.limit + 1);
+    size_t n = channels_seen(r, after, page, r->query.limit + 1);
     bool more = n > r->query.limit;
     size_t shown = more ? r->query.limit : n;
     api_page_begin(r);
@@ -197,10 +185,8 @@ channels_show(struct api_request *r)
 
 /* ---- change and delete ---- */
 
-/* A copy of the channel as it is now, not as it was when the request came; NULL, with
- * the reason set, if it is gone. */
-static struct channel *
-copy_now(struct engine *engine, struct api_request *r)
+struct channel *
+channel_copy_now(struct engine *engine, struct api_request *r)
 {
     struct channel *now = engine_channel(engine, slice_of(r->channel->id));
     struct channel *copy = NULL;
@@ -208,30 +194,30 @@ copy_now(struct engine *engine, struct api_request *r)
         copy = channel_copy(now);
     else
         err_set(&r->op.change.err, E_NOT_FOUND, "no such channel");
-    if (now)
-        channel_unref(now);
+    channel_unref(now);
+    if (copy)
+        copy->updated_ms = clock_wall_us(engine_clock(engine)) / 1000;
     return copy;
 }
 
 static int
-change_apply(struct engine *engine, struct engine_change *change)
+rename_apply(struct engine *engine, struct engine_change *change)
 {
     struct api_request *r = container_of(change, struct api_request, op.change);
     const struct channel_body *body = r->own;
-    struct channel *channel = copy_now(engine, r);
+    struct channel *channel = channel_copy_now(engine, r);
     if (!channel)
         return E_NOT_FOUND;
     if (body->name) {
         free(channel->name);
         channel->name = xstrdup(body->name);
     }
-    channel->updated_ms = clock_wall_us(engine_clock(engine)) / 1000;
     change->channel = channel;
     return 0;
 }
 
 static void
-change_done(struct engine_change *change)
+rename_done(struct engine_change *change)
 {
     struct api_request *r = container_of(change, struct api_request, op.change);
     if (change->result != 0)
@@ -245,7 +231,7 @@ channels_change(struct api_request *r)
 {
     if (read_body(r, 1) != 0)
         return;
-    r->op.change = (struct engine_change){.apply = change_apply, .done = change_done};
+    r->op.change = (struct engine_change){.apply = rename_apply, .done = rename_done};
     httpd_hold(r->req);
     engine_change(r->api->engine, &r->op.change);
 }
@@ -254,11 +240,10 @@ static int
 delete_apply(struct engine *engine, struct engine_change *change)
 {
     struct api_request *r = container_of(change, struct api_request, op.change);
-    struct channel *channel = copy_now(engine, r);
+    struct channel *channel = channel_copy_now(engine, r);
     if (!channel)
         return E_NOT_FOUND;
     channel->deleted = true;
-    channel->updated_ms = clock_wall_us(engine_clock(engine)) / 1000;
     change->channel = channel;
     return 0;
 }

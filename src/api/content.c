@@ -46,9 +46,10 @@ type_check(struct api_request *r)
 {
     const char *type = httpd_header(r->req, "Content-Type");
     bool once = httpd_header_count(r->req, "Content-Type") == 1;
-    bool events = r->route->body == ROUTE_EVENTS;
+    bool events = r->route->body == ROUTE_EVENTS || r->route->body == ROUTE_NDJSON;
 
-    if (type && once && type_is(type, "application/json")) {
+    if (type && once && r->route->body != ROUTE_NDJSON &&
+        type_is(type, "application/json")) {
         r->format = EVENT_FORMAT_JSON;
         return 0;
     }
@@ -56,8 +57,15 @@ type_check(struct api_request *r)
         r->format = EVENT_FORMAT_NDJSON;
         return 0;
     }
-    api_problem(r, 415, "Content-Type must be application/json%s, in UTF-8",
-                events ? " or application/x-ndjson" : "");
+    static const char *const types[] = {
+        [ROUTE_NO_BODY] = "",
+        [ROUTE_JSON] = "application/json",
+        [ROUTE_JSON_OR_EMPTY] = "application/json",
+        [ROUTE_EVENTS] = "application/json or application/x-ndjson",
+        [ROUTE_NDJSON] = "application/x-ndjson",
+        [ROUTE_SDK] = "",
+    };
+    api_problem(r, 415, "Content-Type must be %s, in UTF-8", types[r->route->body]);
     return E_INVALID;
 }
 
@@ -68,7 +76,10 @@ body_max(const struct api_request *r)
     case ROUTE_NO_BODY:
         return 0;
     case ROUTE_EVENTS:
+    case ROUTE_NDJSON:
         return r->api->options.max_request_bytes;
+    case ROUTE_SDK:
+        return API_SDK_BODY_MAX;
     case ROUTE_JSON:
     case ROUTE_JSON_OR_EMPTY:
         break;
@@ -121,5 +132,5 @@ content_check(struct api_request *r)
         api_problem(r, 415, "bodies with a Content-Encoding are not taken");
         return E_INVALID;
     }
-    return type_check(r);
+    return r->route->body == ROUTE_SDK ? 0 : type_check(r);
 }

@@ -143,6 +143,29 @@ reader_object(struct reader *rd, const struct json_token *object,
     return 0;
 }
 
+int
+reader_array(struct reader *rd, const struct json_token *array, size_t max,
+             int (*read)(struct reader *rd, const struct json_token *value, void *out),
+             void *out)
+{
+    int rc = 0;
+
+    if (array->type != JSON_ARRAY)
+        return reader_fail(rd, "must be an array, not %s", json_type_name(array->type));
+    if (array->count > max)
+        return reader_fail(rd, "may have at most %zu elements", max);
+    const struct json_token *value = json_first(&rd->doc, array);
+    for (size_t i = 0; value && rc == 0; i++) {
+        char index[24];
+        snprintf(index, sizeof(index), "%zu", i);
+        size_t mark = reader_enter(rd, slice_of(index));
+        rc = read(rd, value, out);
+        reader_leave(rd, mark);
+        value = json_after(&rd->doc, array, value);
+    }
+    return rc;
+}
+
 /* ---- values ---- */
 
 int
@@ -164,6 +187,24 @@ reader_text(struct reader *rd, const struct json_token *value, size_t min, size_
     if (memchr(text.p, '\0', text.n))
         return reader_fail(rd, "must not hold U+0000");
     *out = text;
+    return 0;
+}
+
+int
+reader_id(struct reader *rd, const struct json_token *value, char out[ID_MAX + 1])
+{
+    struct slice id;
+    int rc = reader_text(rd, value, 1, ID_MAX, &id);
+    if (rc != 0)
+        return rc;
+    /* They are ids elsewhere. */
+    if (slice_is(id, ".") || slice_is(id, ".."))
+        return reader_fail(rd, "must not be \".\" or \"..\": clients cannot put them "
+                               "into a path");
+    if (!id_valid(id))
+        return reader_fail(rd, "must be 1 to 64 characters of A-Z a-z 0-9 _ . -");
+    memcpy(out, id.p, id.n);
+    out[id.n] = '\0';
     return 0;
 }
 

@@ -40,6 +40,15 @@ int reader_number(struct reader *rd, const struct json_token *value, double min,
 int reader_int(struct reader *rd, const struct json_token *value, int64_t min,
                int64_t max, int64_t *out) must_check;
 
+/* An id that clients can put into a path. */
+int reader_id(struct reader *rd, const struct json_token *value,
+              char out[ID_MAX + 1]) must_check;
+/* Reads the elements of an array of at most `max`. */
+int reader_array(struct reader *rd, const struct json_token *array, size_t max,
+                 int (*read)(struct reader *rd, const struct json_token *value,
+                             void *out),
+                 void *out) must_check;
+
 /* Steps into a member or element and back out. */
 size_t reader_enter(struct reader *rd, struct slice name);
 void reader_leave(struct reader *rd, size_t mark);

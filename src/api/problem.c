@@ -22,6 +22,7 @@ static const struct {
     {414, "URI Too Long"},
     {415, "Unsupported Media Type"},
     {417, "Expectation Failed"},
+    {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},
     {501, "Not Implemented"},
@@ -51,6 +52,10 @@ void
 api_answer(struct httpd_req *req, unsigned status, const char *type, char *body,
            size_t n)
 {
+    const struct api_request *r = httpd_user(req);
+
+    if (r && r->cors)
+        public_cors_write(r);
     metric_add(METRIC_REQUESTS, status_class(status), 1);
     httpd_answer(req, status, type, body, n);
 }
@@ -66,12 +71,45 @@ answer_with(struct httpd_req *req, unsigned status, const char *type, struct buf
 }
 
 void
+api_answer_buf(struct api_request *r, unsigned status, const char *type,
+               struct buf *buf)
+{
+    answer_with(r->req, status, type, buf);
+}
+
+/* As the platform says it, and SDKs expect it. */
+static void
+answer_error(struct httpd_req *req, unsigned status, struct problem_place place,
+             const char *detail)
+{
+    struct buf buf, text;
+    struct json_out json;
+
+    buf_init(&text, API_CONFIG_BODY_MAX);
+    if (place.path.p && place.path.n)
+        buf_addf(&text, "%.*s: ", (int)place.path.n, place.path.p);
+    buf_adds(&text, detail);
+    buf_init(&buf, API_CONFIG_BODY_MAX);
+    json_out_init(&json, &buf);
+    json_object(&json, NULL);
+    json_strn(&json, "error", text.failed ? SLICE("error") : buf_slice(&text));
+    json_object_end(&json);
+    buf_fini(&text);
+    answer_with(req, status, "application/json", &buf);
+}
+
+void
 problem_answer(struct httpd_req *req, unsigned status, struct problem_place place,
                const char *detail)
 {
+    const struct api_request *r = httpd_user(req);
     struct buf buf;
     struct json_out json;
 
+    if (r && r->platform) {
+        answer_error(req, status, place, detail);
+        return;
+    }
     buf_init(&buf, API_CONFIG_BODY_MAX);
     json_out_init(&json, &buf);
     json_object(&json, NULL);

@@ -7,6 +7,7 @@
 #include "base/timefmt.h"
 #include "core/call.h"
 #include "core/event.h"
+#include "core/subscription.h"
 
 /* ---- one parameter each; the value is a string ---- */
 
@@ -190,6 +191,96 @@ read_webhook(struct query *query, const char *value, struct err *err)
     return 0;
 }
 
+/* ---- of subscriptions ---- */
+
+#define VALUE_MAX 1000 /* bytes of a value that is looked for */
+
+static int
+read_flag(const char *name, const char *value, bool *flag, struct err *err)
+{
+    *flag = strcmp(value, "true") == 0;
+    if (!*flag && strcmp(value, "false") != 0)
+        return err_set(err, E_INVALID, "%s must be true or false", name);
+    return 0;
+}
+
+static int
+read_inactive(struct query *query, const char *value, struct err *err)
+{
+    return read_flag("inactive", value, &query->inactive, err);
+}
+
+static int
+read_emit(struct query *query, const char *value, struct err *err)
+{
+    return read_flag("events", value, &query->emit, err);
+}
+
+static int
+read_text(const char *name, const char *value, const char **text, struct err *err)
+{
+    if (!*value || strlen(value) > VALUE_MAX)
+        return err_set(err, E_INVALID, "%s must have 1 to %d bytes", name, VALUE_MAX);
+    *text = value;
+    return 0;
+}
+
+static int
+read_topic(struct query *query, const char *value, struct err *err)
+{
+    return read_text("topic", value, &query->topic, err);
+}
+
+static int
+read_tag(struct query *query, const char *value, struct err *err)
+{
+    return read_text("tag", value, &query->tag, err);
+}
+
+static int
+read_platform(struct query *query, const char *value, struct err *err)
+{
+    return read_text("platform", value, &query->platform, err);
+}
+
+static int
+read_language(struct query *query, const char *value, struct err *err)
+{
+    return read_text("language", value, &query->language, err);
+}
+
+static int
+read_country(struct query *query, const char *value, struct err *err)
+{
+    return read_text("country", value, &query->country, err);
+}
+
+static int
+read_attribute(struct query *query, const char *value, struct err *err)
+{
+    return read_text("attribute", value, &query->attribute, err);
+}
+
+static int
+read_value(struct query *query, const char *value, struct err *err)
+{
+    /* Longer ones are not kept where they are found. */
+    if (strlen(value) > ATTRIBUTE_FOUND_MAX - 6)
+        return err_set(err, E_INVALID, "value may have at most %d bytes",
+                       ATTRIBUTE_FOUND_MAX - 6);
+    return read_text("value", value, &query->value, err);
+}
+
+static int
+read_synced_since(struct query *query, const char *value, struct err *err)
+{
+    uint64_t ignored;
+    int rc = read_time("syncedSince", value, &ignored, err);
+    if (rc == 0 && !time_parse(slice_of(value), &query->synced_since_ms))
+        query->synced_since_ms = 0; /* before 1970 */
+    return rc;
+}
+
 /* ---- all of them ---- */
 
 static const struct parameter {
@@ -205,6 +296,16 @@ static const struct parameter {
     {"until", QUERY_UNTIL, read_until},
     {"state", QUERY_STATE, read_state},
     {"webhook", QUERY_WEBHOOK, read_webhook},
+    {"inactive", QUERY_INACTIVE, read_inactive},
+    {"topic", QUERY_TOPIC, read_topic},
+    {"tag", QUERY_TAG, read_tag},
+    {"platform", QUERY_PLATFORM, read_platform},
+    {"language", QUERY_LANGUAGE, read_language},
+    {"country", QUERY_COUNTRY, read_country},
+    {"attribute", QUERY_ATTRIBUTE, read_attribute},
+    {"value", QUERY_VALUE, read_value},
+    {"syncedSince", QUERY_SYNCED_SINCE, read_synced_since},
+    {"events", QUERY_EMIT, read_emit},
 };
 
 struct reading {
@@ -264,6 +365,8 @@ query_read(struct query *query, const struct httpd_req *req, uint32_t allowed,
     struct reading reading = {.query = &fresh, .allowed = allowed, .err = err};
 
     httpd_query_each(req, read_one, &reading);
+    if (reading.rc == 0 && !fresh.attribute != !fresh.value)
+        reading.rc = err_set(err, E_INVALID, "attribute and value go together");
     if (reading.rc == 0)
         *query = fresh;
     return reading.rc;

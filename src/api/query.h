@@ -15,10 +15,24 @@ enum {
     QUERY_UNTIL = 1 << 5,
     QUERY_STATE = 1 << 6,
     QUERY_WEBHOOK = 1 << 7,
+    QUERY_INACTIVE = 1 << 8,
+    QUERY_TOPIC = 1 << 9,
+    QUERY_TAG = 1 << 10,
+    QUERY_PLATFORM = 1 << 11,
+    QUERY_LANGUAGE = 1 << 12,
+    QUERY_COUNTRY = 1 << 13,
+    QUERY_ATTRIBUTE = 1 << 14,
+    QUERY_VALUE = 1 << 15,
+    QUERY_SYNCED_SINCE = 1 << 16,
+    QUERY_EMIT = 1 << 17,
+    QUERY_FREE = 1 << 30, /* whatever it is: the handler looks for itself */
     QUERY_PAGE = QUERY_LIMIT | QUERY_CURSOR,
     QUERY_EVENTS =
         QUERY_PAGE | QUERY_TYPE | QUERY_SUBSCRIPTION | QUERY_SINCE | QUERY_UNTIL,
-    QUERY_CALLS = QUERY_EVENTS | QUERY_STATE | QUERY_WEBHOOK
+    QUERY_CALLS = QUERY_EVENTS | QUERY_STATE | QUERY_WEBHOOK,
+    QUERY_SUBSCRIPTIONS = QUERY_PAGE | QUERY_INACTIVE | QUERY_TOPIC | QUERY_TAG |
+                          QUERY_PLATFORM | QUERY_LANGUAGE | QUERY_COUNTRY |
+                          QUERY_ATTRIBUTE | QUERY_VALUE | QUERY_SYNCED_SINCE
 };
 
 #define QUERY_LIMIT_DEFAULT 50
@@ -35,6 +49,12 @@ struct query {
     uint64_t since_key;  /* since: keys >= */
     uint64_t before_key; /* until: keys <; UINT64_MAX = no end */
     uint64_t webhook;    /* 0 = any */
+    /* of subscriptions; their texts are the request's */
+    bool inactive; /* when given */
+    bool emit;     /* events=true: make events */
+    const char *topic, *tag, *platform, *language, *country; /* NULL = any */
+    const char *attribute, *value;
+    msec_t synced_since_ms; /* syncedAt >= */
 };
 
 /* `allowed` is a set of QUERY_*. 0, or E_INVALID with a sentence. */

@@ -22,7 +22,8 @@ struct api {
     struct httpd *httpd;
     pthread_key_t batch_key; /* each server thread's struct event_batch */
     atomic_bool quiesced;
-    msec_t started_ms; /* wall */
+    msec_t started_ms;                             /* wall */
+    struct limiter *address_limit, *channel_limit; /* of public routes */
 };
 
 struct api_request {
@@ -30,6 +31,8 @@ struct api_request {
     struct httpd_req *req;
     const struct route *route;
     struct slice channel_id, id; /* from the path; p NULL where the route has none */
+    bool platform; /* not a path of ours: answers are in the platform's form */
+    bool cors;     /* a web page of an origin that may ask: it may read the answer */
     struct key key;
     struct channel *channel; /* a reference; NULL on routes above channels */
     struct webhook *webhook; /* a reference, for handlers that need it until the end */
@@ -44,6 +47,11 @@ struct api_request {
         struct engine_call call;
         struct engine_retry retry;
         struct engine_counts counts;
+        struct engine_touch touch;
+        struct engine_subscriptions subscriptions;
+        struct engine_subscription_count subscription_count;
+        struct engine_notification notification;
+        struct engine_notifications notifications;
     } op;
     uint32_t events_by_type[EVENT_TYPES]; /* of an ingest */
     struct buf out;                       /* the answer, while it is being built */
@@ -60,6 +68,8 @@ struct api_request {
 #define API_ANSWER_MAX ((size_t)8 << 20)
 /* Bodies that configure something. */
 #define API_CONFIG_BODY_MAX ((size_t)256 << 10)
+/* Bodies of public routes. */
+#define API_SDK_BODY_MAX ((size_t)64 << 10)
 
 /* This thread's batch; ends with the thread. */
 struct event_batch *api_batch(struct api *api);
@@ -90,6 +100,9 @@ void api_json_end(struct api_request *r, unsigned status);
 /* A list: {"data":[ … ],"nextCursor":…}; NULL when this was all. */
 void api_page_begin(struct api_request *r);
 void api_page_end(struct api_request *r, const char *cursor);
+/* What stands for a list's rows that go without an object around them. */
+void api_answer_buf(struct api_request *r, unsigned status, const char *type,
+                    struct buf *buf);
 /* Holds the request for a change that takes something away, and answers 204 or why not.
  */
 void api_delete(struct api_request *r,
@@ -100,6 +113,20 @@ void api_delete(struct api_request *r,
 /* Whose key, which channel, may it? Fills r->key and r->channel, or answers and returns
  * an error. */
 int auth_check(struct api_request *r) must_check;
+
+/* ---- public.c: what everybody may ask ---- */
+
+/* Within the limits of its address, or answers and returns an error. */
+int public_check(struct api_request *r) must_check;
+/* The request is about this channel: whose web pages may read the answer, and how much
+ * it may be asked. Answers and returns an error beyond that. */
+int public_channel(struct api_request *r, const struct channel *channel) must_check;
+/* Answers a web page's question whether it may ask. */
+void public_preflight(struct api_request *r);
+void public_cors_write(const struct api_request *r);
+/* Plain text; n 0 = not known. `room` is for the answer. */
+struct slice public_country(const struct api_request *r, char room[3]);
+struct slice public_language(const struct api_request *r, char room[4]);
 
 /* ---- content.c ---- */
 

@@ -9,6 +9,12 @@ void channels_list(struct api_request *r);
 void channels_show(struct api_request *r);
 void channels_change(struct api_request *r);
 void channels_delete(struct api_request *r);
+/* Those that the key may see: all, or its own alone. */
+size_t channels_seen(struct api_request *r, uint64_t after, struct channel **page,
+                     size_t limit);
+/* For a change: a copy of the channel as it is now, not as it was when the request
+ * came; NULL, with the reason set, if it is gone. */
+struct channel *channel_copy_now(struct engine *engine, struct api_request *r);
 
 /* webhooks.c */
 void webhooks_create(struct api_request *r);
@@ -40,6 +46,71 @@ void keys_delete(struct api_request *r);
 void health_live(struct api_request *r);
 void health_ready(struct api_request *r);
 void health_metrics(struct api_request *r);
+
+/* subscriptions.c */
+void subscriptions_create(struct api_request *r);
+void subscriptions_put(struct api_request *r);
+void subscriptions_show(struct api_request *r);
+void subscriptions_delete(struct api_request *r);
+enum { PART_TOPICS, PART_TAGS, PART_ATTRIBUTES }; /* the routes' `what` */
+void subscriptions_part(struct api_request *r);
+void subscriptions_change_part(struct api_request *r);
+
+/* subscription_lists.c */
+void subscriptions_list(struct api_request *r);
+void subscriptions_export(struct api_request *r);
+
+/* subscription_import.c */
+void subscriptions_import(struct api_request *r);
+
+/* settings.c */
+void settings_show(struct api_request *r);
+void settings_change(struct api_request *r);
+/* Whether they may be stored: 0, E_TOO_LARGE with a sentence, or E_NO_MEMORY. */
+int settings_fit(const struct channel_settings *settings, struct err *err) must_check;
+
+/* channel_lists.c: a channel's topics, tags and attributes */
+enum { LIST_TOPICS, LIST_TAGS, LIST_ATTRIBUTES }; /* the routes' `what` */
+void channel_list_show(struct api_request *r);
+void channel_list_add(struct api_request *r);
+void channel_list_change(struct api_request *r);
+void channel_list_delete(struct api_request *r);
+const char *channel_element_id(unsigned what); /* the name of its id: "_id", "id" */
+struct reader;
+struct json_token;
+enum { ELEMENT_ID = 1 << 0, ELEMENT_NAME = 1 << 1 };
+/* Checks an element of such a list, in which what is `needed` must not be missing. Its
+ * id, "" if it has none, goes into `id`. */
+int channel_element_read(struct reader *rd, const struct json_token *value,
+                         unsigned what, unsigned needed,
+                         char id[ID_MAX + 1]) must_check;
+
+/* notifications.c */
+void notifications_create(struct api_request *r);
+void notifications_put(struct api_request *r);
+void notifications_list(struct api_request *r);
+void notifications_show(struct api_request *r);
+/* The members of a notification, into an open object. */
+void notification_write(struct json_out *json, const struct notification_row *row);
+
+/* sdk.c: what SDKs call */
+enum { SDK_NOTHING, SDK_BANNERS, SDK_NOTIFICATIONS }; /* sdk_quiet's `what` */
+void sdk_change(struct api_request *r);               /* `what`: an enum change_kind */
+void sdk_config(struct api_request *r);
+void sdk_quiet(struct api_request *r);
+
+/* customer.c: the customer's routes in the platform's form */
+void customer_channels(struct api_request *r);
+void customer_topics(struct api_request *r);
+void customer_tags(struct api_request *r);
+void customer_notifications(struct api_request *r);
+void customer_notification(struct api_request *r);
+void customer_statistics(struct api_request *r);
+void customer_send(struct api_request *r);
+void customer_subscription_count(struct api_request *r);
+/* subscription_lists.c */
+void customer_subscriptions(struct api_request *r);
+void customer_find_subscription(struct api_request *r);
 
 /* webhook_body.c: a request body that makes or changes a webhook */
 
@@ -74,8 +145,6 @@ int webhook_body_read(struct api_request *r, bool url_needed) must_check;
 int webhook_body_apply(const struct webhook_body *body, struct webhook *webhook,
                        struct err *err) must_check;
 
-struct reader;
-struct json_token;
 /* The name of an event type; any other is answered with those that there are. */
 int webhook_read_type(struct reader *rd, const struct json_token *value,
                       enum event_type *type) must_check;

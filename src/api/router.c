@@ -9,60 +9,123 @@
 
 static const struct route routes[] = {
     /* first what comes most often */
-    {"POST", CHANNEL "/events", false, false, MAY_INGEST, ROUTE_EVENTS, 0,
-     events_ingest},
-    {"GET", CHANNEL "/events", false, false, MAY_READ, ROUTE_NO_BODY, QUERY_EVENTS,
-     events_list},
-    {"GET", CHANNEL "/events/{e}", false, false, MAY_READ, ROUTE_NO_BODY, 0,
-     events_show},
+    {"POST", CHANNEL "/events", ROUTE_KEYED, MAY_INGEST, ROUTE_EVENTS, 0, events_ingest,
+     0},
+    {"GET", CHANNEL "/events", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY, QUERY_EVENTS,
+     events_list, 0},
+    {"GET", CHANNEL "/events/{e}", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY, 0, events_show,
+     0},
 
-    {"GET", CHANNEL "/calls", false, false, MAY_READ, ROUTE_NO_BODY, QUERY_CALLS,
-     calls_list},
-    {"GET", CHANNEL "/calls/{id}", false, false, MAY_READ, ROUTE_NO_BODY, 0,
-     calls_show},
-    {"POST", CHANNEL "/calls/{id}/retry", false, false, MAY_MANAGE, ROUTE_JSON_OR_EMPTY,
-     0, calls_retry},
+    {"GET", CHANNEL "/calls", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY, QUERY_CALLS,
+     calls_list, 0},
+    {"GET", CHANNEL "/calls/{id}", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY, 0, calls_show,
+     0},
+    {"POST", CHANNEL "/calls/{id}/retry", ROUTE_KEYED, MAY_MANAGE, ROUTE_JSON_OR_EMPTY,
+     0, calls_retry, 0},
 
-    {"GET", CHANNEL "/webhooks", false, false, MAY_READ, ROUTE_NO_BODY, QUERY_PAGE,
-     webhooks_list},
-    {"POST", CHANNEL "/webhooks", false, false, MAY_MANAGE, ROUTE_JSON, 0,
-     webhooks_create},
-    {"GET", CHANNEL "/webhooks/{w}", false, false, MAY_READ, ROUTE_NO_BODY, 0,
-     webhooks_show},
-    {"PATCH", CHANNEL "/webhooks/{w}", false, false, MAY_MANAGE, ROUTE_JSON, 0,
-     webhooks_change},
-    {"DELETE", CHANNEL "/webhooks/{w}", false, false, MAY_MANAGE, ROUTE_NO_BODY, 0,
-     webhooks_delete},
-    {"GET", CHANNEL "/webhooks/{w}/secret", false, false, MAY_MANAGE, ROUTE_NO_BODY, 0,
-     webhooks_secret},
-    {"POST", CHANNEL "/webhooks/{w}/test", false, false, MAY_MANAGE,
-     ROUTE_JSON_OR_EMPTY, 0, events_test},
+    {"GET", CHANNEL "/webhooks", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY, QUERY_PAGE,
+     webhooks_list, 0},
+    {"POST", CHANNEL "/webhooks", ROUTE_KEYED, MAY_MANAGE, ROUTE_JSON, 0,
+     webhooks_create, 0},
+    {"GET", CHANNEL "/webhooks/{w}", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY, 0,
+     webhooks_show, 0},
+    {"PATCH", CHANNEL "/webhooks/{w}", ROUTE_KEYED, MAY_MANAGE, ROUTE_JSON, 0,
+     webhooks_change, 0},
+    {"DELETE", CHANNEL "/webhooks/{w}", ROUTE_KEYED, MAY_MANAGE, ROUTE_NO_BODY, 0,
+     webhooks_delete, 0},
+    {"GET", CHANNEL "/webhooks/{w}/secret", ROUTE_KEYED, MAY_MANAGE, ROUTE_NO_BODY, 0,
+     webhooks_secret, 0},
+    {"POST", CHANNEL "/webhooks/{w}/test", ROUTE_KEYED, MAY_MANAGE, ROUTE_JSON_OR_EMPTY,
+     0, events_test, 0},
 
-    {"GET", "/v1/channels", false, true, MAY_READ, ROUTE_NO_BODY, QUERY_PAGE,
-     channels_list},
-    {"POST", "/v1/channels", false, false, MAY_ADMIN, ROUTE_JSON, 0, channels_create},
-    {"GET", CHANNEL, false, false, MAY_READ, ROUTE_NO_BODY, 0, channels_show},
-    {"PATCH", CHANNEL, false, false, MAY_ADMIN, ROUTE_JSON, 0, channels_change},
-    {"DELETE", CHANNEL, false, false, MAY_ADMIN, ROUTE_NO_BODY, 0, channels_delete},
+    {"GET", CHANNEL "/subscriptions", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY,
+     QUERY_SUBSCRIPTIONS, subscriptions_list, 0},
+    {"POST", CHANNEL "/subscriptions", ROUTE_KEYED, MAY_MANAGE, ROUTE_JSON, 0,
+     subscriptions_create, 0},
+    {"GET", CHANNEL "/subscriptions/export", ROUTE_KEYED, MAY_MANAGE, ROUTE_NO_BODY,
+     QUERY_CURSOR, subscriptions_export, 0},
+    {"POST", CHANNEL "/subscriptions/import", ROUTE_KEYED, MAY_MANAGE, ROUTE_NDJSON,
+     QUERY_EMIT, subscriptions_import, 0},
+    {"GET", CHANNEL "/subscriptions/{s}", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY, 0,
+     subscriptions_show, 0},
+    {"PUT", CHANNEL "/subscriptions/{s}", ROUTE_KEYED, MAY_MANAGE, ROUTE_JSON, 0,
+     subscriptions_put, 0},
+    {"DELETE", CHANNEL "/subscriptions/{s}", ROUTE_KEYED, MAY_MANAGE, ROUTE_NO_BODY, 0,
+     subscriptions_delete, 0},
+    {"GET", CHANNEL "/subscriptions/{s}/topics", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY,
+     0, subscriptions_part, PART_TOPICS},
+    {"PUT", CHANNEL "/subscriptions/{s}/topics", ROUTE_KEYED, MAY_MANAGE, ROUTE_JSON, 0,
+     subscriptions_change_part, PART_TOPICS},
+    {"GET", CHANNEL "/subscriptions/{s}/tags", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY, 0,
+     subscriptions_part, PART_TAGS},
+    {"PUT", CHANNEL "/subscriptions/{s}/tags", ROUTE_KEYED, MAY_MANAGE, ROUTE_JSON, 0,
+     subscriptions_change_part, PART_TAGS},
+    {"GET", CHANNEL "/subscriptions/{s}/attributes", ROUTE_KEYED, MAY_READ,
+     ROUTE_NO_BODY, 0, subscriptions_part, PART_ATTRIBUTES},
+    {"PATCH", CHANNEL "/subscriptions/{s}/attributes", ROUTE_KEYED, MAY_MANAGE,
+     ROUTE_JSON, 0, subscriptions_change_part, PART_ATTRIBUTES},
 
-    {"GET", "/v1/keys", false, false, MAY_ADMIN, ROUTE_NO_BODY, QUERY_PAGE, keys_list},
-    {"POST", "/v1/keys", false, false, MAY_ADMIN, ROUTE_JSON, 0, keys_create},
-    {"DELETE", "/v1/keys/{k}", false, false, MAY_ADMIN, ROUTE_NO_BODY, 0, keys_delete},
+    {"GET", CHANNEL "/config", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY, 0, settings_show,
+     0},
+    {"PATCH", CHANNEL "/config", ROUTE_KEYED, MAY_MANAGE, ROUTE_JSON, 0,
+     settings_change, 0},
+#define CHANNEL_LIST(name, what)                                                       \
+    {"GET", CHANNEL "/" name,  ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY,                   \
+     0,     channel_list_show, what},                                                  \
+        {"POST", CHANNEL "/" name, ROUTE_KEYED, MAY_MANAGE, ROUTE_JSON,                \
+         0,      channel_list_add, what},                                              \
+        {"PATCH", CHANNEL "/" name "/{i}", ROUTE_KEYED, MAY_MANAGE, ROUTE_JSON,        \
+         0,       channel_list_change,     what},                                      \
+    {                                                                                  \
+        "DELETE", CHANNEL "/" name "/{i}", ROUTE_KEYED, MAY_MANAGE, ROUTE_NO_BODY, 0,  \
+            channel_list_delete, what                                                  \
+    }
+    CHANNEL_LIST("topics", LIST_TOPICS),
+    CHANNEL_LIST("tags", LIST_TAGS),
+    CHANNEL_LIST("attributes", LIST_ATTRIBUTES),
 
-    {"GET", "/healthz", true, false, MAY_READ, ROUTE_NO_BODY, 0, health_live},
-    {"GET", "/readyz", true, false, MAY_READ, ROUTE_NO_BODY, 0, health_ready},
-    {"GET", "/metrics", true, false, MAY_READ, ROUTE_NO_BODY, 0, health_metrics},
+    {"GET", CHANNEL "/notifications", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY, QUERY_PAGE,
+     notifications_list, 0},
+    {"POST", CHANNEL "/notifications", ROUTE_KEYED, MAY_INGEST, ROUTE_JSON, 0,
+     notifications_create, 0},
+    {"GET", CHANNEL "/notifications/{i}", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY, 0,
+     notifications_show, 0},
+    {"PUT", CHANNEL "/notifications/{i}", ROUTE_KEYED, MAY_INGEST, ROUTE_JSON, 0,
+     notifications_put, 0},
+
+    {"GET", "/v1/channels", ROUTE_NARROW, MAY_READ, ROUTE_NO_BODY, QUERY_PAGE,
+     channels_list, 0},
+    {"POST", "/v1/channels", ROUTE_KEYED, MAY_ADMIN, ROUTE_JSON, 0, channels_create, 0},
+    {"GET", CHANNEL, ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY, 0, channels_show, 0},
+    {"PATCH", CHANNEL, ROUTE_KEYED, MAY_ADMIN, ROUTE_JSON, 0, channels_change, 0},
+    {"DELETE", CHANNEL, ROUTE_KEYED, MAY_ADMIN, ROUTE_NO_BODY, 0, channels_delete, 0},
+
+    {"GET", "/v1/keys", ROUTE_KEYED, MAY_ADMIN, ROUTE_NO_BODY, QUERY_PAGE, keys_list,
+     0},
+    {"POST", "/v1/keys", ROUTE_KEYED, MAY_ADMIN, ROUTE_JSON, 0, keys_create, 0},
+    {"DELETE", "/v1/keys/{k}", ROUTE_KEYED, MAY_ADMIN, ROUTE_NO_BODY, 0, keys_delete,
+     0},
+
+    {"GET", "/healthz", ROUTE_LOCAL, MAY_READ, ROUTE_NO_BODY, 0, health_live, 0},
+    {"GET", "/readyz", ROUTE_LOCAL, MAY_READ, ROUTE_NO_BODY, 0, health_ready, 0},
+    {"GET", "/metrics", ROUTE_LOCAL, MAY_READ, ROUTE_NO_BODY, 0, health_metrics, 0},
 };
+
+static const struct routes own_routes = {routes, ARRAY_LEN(routes)};
 
 struct captures {
     struct slice channel_id, id;
 };
 
+/* SDKs put a path behind an endpoint that may end in a slash already. */
 static bool
-match(const char *pattern, const char *path, struct captures *found)
+match(const char *pattern, const char *path, bool lenient, struct captures *found)
 {
     *found = (struct captures){0};
     while (*pattern) {
+        if (lenient && *path == '/')
+            while (path[1] == '/')
+                path++;
         if (*pattern != '{') {
             if (*pattern++ != *path++)
                 return false;
@@ -89,24 +152,39 @@ allow_add(char allow[ROUTER_ALLOW], const char *method)
              strcmp(method, "GET") == 0 ? ", HEAD" : "");
 }
 
+static bool
+is_own(const char *path)
+{
+    static const char *const own[] = {"/v1/", "/healthz", "/readyz", "/metrics"};
+
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        if (strncmp(path, own[i], strlen(own[i])) == 0)
+            return true;
+    return strcmp(path, "/v1") == 0;
+}
+
 unsigned
 router_find(struct api_request *r, const char *method, const char *path,
             char allow[ROUTER_ALLOW])
 {
+    r->platform = !is_own(path);
+    const struct routes *all = r->platform ? &platform_routes : &own_routes;
+
     if (strcmp(method, "HEAD") == 0)
         method = "GET";
     allow[0] = '\0';
-    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+    for (size_t i = 0; i < all->n; i++) {
+        const struct route *route = &all->routes[i];
         struct captures found;
-        if (!match(routes[i].pattern, path, &found))
+        if (!match(route->pattern, path, r->platform, &found))
             continue;
-        if (strcmp(routes[i].method, method) == 0) {
-            r->route = &routes[i];
+        if (strcmp(route->method, method) == 0) {
+            r->route = route;
             r->channel_id = found.channel_id;
             r->id = found.id;
             return 0;
         }
-        allow_add(allow, routes[i].method);
+        allow_add(allow, route->method);
     }
     return allow[0] ? 405 : 404;
 }

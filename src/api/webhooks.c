@@ -199,7 +199,7 @@ copy_now(struct engine *engine, struct api_request *r)
 }
 
 static int
-change_apply(struct engine *engine, struct engine_change *change)
+edit_apply(struct engine *engine, struct engine_change *change)
 {
     struct api_request *r = container_of(change, struct api_request, op.change);
     struct webhook *webhook = copy_now(engine, r);
@@ -214,7 +214,7 @@ change_apply(struct engine *engine, struct engine_change *change)
 }
 
 static void
-change_done(struct engine_change *change)
+edit_done(struct engine_change *change)
 {
     struct api_request *r = container_of(change, struct api_request, op.change);
     if (change->result != 0)
@@ -228,7 +228,7 @@ webhooks_change(struct api_request *r)
 {
     if (webhook_body_read(r, false) != 0)
         return;
-    r->op.change = (struct engine_change){.apply = change_apply, .done = change_done};
+    r->op.change = (struct engine_change){.apply = edit_apply, .done = edit_done};
     httpd_hold(r->req);
     engine_change(r->api->engine, &r->op.change);
 }

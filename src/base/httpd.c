@@ -570,11 +570,19 @@ httpd_header_count(const struct httpd_req *req, const char *name)
     return count.n;
 }
 
-bool
-httpd_peer_is_loopback(const struct httpd_req *req)
+const struct sockaddr *
+httpd_peer(const struct httpd_req *req)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(req->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 
-    return info && addr_is_loopback(info->client_addr);
+    return info ? info->client_addr : NULL;
+}
+
+bool
+httpd_peer_is_loopback(const struct httpd_req *req)
+{
+    const struct sockaddr *peer = httpd_peer(req);
+
+    return peer && addr_is_loopback(peer);
 }

@@ -13,6 +13,7 @@
 
 struct httpd;
 struct httpd_req;
+struct sockaddr;
 
 struct httpd_handler {
     void *ctx;
@@ -70,6 +71,7 @@ void httpd_query_each(const struct httpd_req *req,
                       void (*each)(void *ctx, const char *name, const char *value),
                       void *ctx);
 bool httpd_peer_is_loopback(const struct httpd_req *req);
+const struct sockaddr *httpd_peer(const struct httpd_req *req); /* NULL: not known */
 void httpd_body_max(struct httpd_req *req, size_t bytes); /* only in head */
 struct slice httpd_body(const struct httpd_req *req);     /* valid until over */
 usec_t httpd_started_us(const struct httpd_req *req);     /* mono, when head ran */

@@ -1,5 +1,7 @@
 #include "base/ids.h"
 
+#include "base/rng.h"
+
 #define DIGITS     13 /* of five bits: 64 bits and one to spare */
 #define MS_BITS    (64 - EVENT_KEY_COUNT_BITS)
 #define MS_MAX     ((INT64_C(1) << MS_BITS) - 1)
@@ -173,4 +175,17 @@ webhook_id_parse(struct slice id, uint64_t *webhook)
         return false;
     *webhook = unscramble(scrambled);
     return true;
+}
+
+/* ---- ids of others' making ---- */
+
+void
+id_make(char out[ID_MADE + 1], struct rng *rng)
+{
+    static const char digits[] =
+        "23456789ABCDEFGHJKLMNPQRSTWXYZabcdefghijkmnopqrstuvwxyz";
+
+    for (size_t i = 0; i < ID_MADE; i++)
+        out[i] = digits[rng_below(rng, sizeof(digits) - 1)];
+    out[ID_MADE] = '\0';
 }

@@ -29,3 +29,9 @@ void webhook_id_format(
     char out[ID_TEXT],
     uint64_t webhook); /* wh_…: scrambled sequence number, so ids tell no count */
 bool webhook_id_parse(struct slice id, uint64_t *webhook);
+
+/* An id as push platforms make them: 17 letters and digits that are not mistaken for
+ * each other when read aloud, 98 bits. */
+#define ID_MADE 17
+struct rng;
+void id_make(char out[ID_MADE + 1], struct rng *rng);

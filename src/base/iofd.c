@@ -122,6 +122,53 @@ addr_parse(const char *text, struct sockaddr_storage *out, socklen_t *len,
 }
 
 bool
+addr_parse_ip(struct slice text, struct sockaddr_storage *out)
+{
+    char host[INET6_ADDRSTRLEN];
+    socklen_t len;
+    bool bracket = text.n >= 2 && text.p[0] == '[' && text.p[text.n - 1] == ']';
+
+    if (bracket) {
+        text.p++;
+        text.n -= 2;
+    }
+    if (text.n == 0 || text.n >= sizeof(host) || memchr(text.p, '\0', text.n) ||
+        (bracket && !memchr(text.p, ':', text.n)))
+        return false;
+    memcpy(host, text.p, text.n);
+    host[text.n] = '\0';
+    return parse_numeric(host, 0, out, &len);
+}
+
+static uint64_t
+read_big_endian(const uint8_t *bytes, size_t n)
+{
+    uint64_t number = 0;
+
+    for (size_t i = 0; i < n; i++)
+        number = number << 8 | bytes[i];
+    return number;
+}
+
+uint64_t
+addr_key(const struct sockaddr *sa)
+{
+    if (sa->sa_family == AF_INET) {
+        struct sockaddr_in v4;
+        memcpy(&v4, sa, sizeof(v4));
+        return ntohl(v4.sin_addr.s_addr);
+    }
+    if (sa->sa_family == AF_INET6) {
+        struct sockaddr_in6 v6;
+        memcpy(&v6, sa, sizeof(v6));
+        if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
+            return read_big_endian(&v6.sin6_addr.s6_addr[12], 4);
+        return read_big_endian(v6.sin6_addr.s6_addr, 8);
+    }
+    return 0;
+}
+
+bool
 addr_is_loopback(const struct sockaddr *sa)
 {
     if (sa->sa_family == AF_INET) {

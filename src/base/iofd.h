@@ -12,6 +12,14 @@ int addr_parse(const char *text, struct sockaddr_storage *out, socklen_t *len,
 bool addr_is_loopback(const struct sockaddr *sa);
 void addr_format(char *out, size_t cap,
                  const struct sockaddr *sa); /* ADDR:PORT, [ADDR6]:PORT */
+/* An IP address alone, as proxies write it: "192.0.2.1", "2001:db8::1",
+ * "[2001:db8::1]". Its port is 0. False for anything else: a port, a zone, a name, a
+ * space. */
+bool addr_parse_ip(struct slice text, struct sockaddr_storage *out);
+/* Who it is for a rate limit: an IPv4 address is itself, mapped to IPv6 or not; an IPv6
+ * address is its first 64 bits, because people choose the other 64 themselves. The port
+ * does not count; 0 for another family. */
+uint64_t addr_key(const struct sockaddr *sa);
 
 /* Writes the whole file anew with this mode (write to a temporary beside it, fsync,
  * rename, fsync the folder). */

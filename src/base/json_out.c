@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "base/json.h"
+#include "base/json_text.h"
 #include "base/timefmt.h"
 
 void
@@ -172,6 +172,26 @@ json_raw_out(struct json_out *out, const char *name, struct slice json)
 {
     begin(out, name);
     buf_add(out->buf, json.p, json.n);
+}
+
+void
+json_compact(struct buf *buf, struct slice json)
+{
+    bool in_string = false;
+    size_t done = 0;
+
+    for (size_t at = 0; at < json.n; at++) {
+        char c = json.p[at];
+        if (c == '"')
+            in_string = !in_string;
+        else if (in_string && c == '\\')
+            at++; /* a quote behind it does not end the string */
+        if (in_string || !is_space(c))
+            continue;
+        buf_add(buf, json.p + done, at - done);
+        done = at + 1;
+    }
+    buf_add(buf, json.p + done, json.n - done);
 }
 
 /* ---- escaping ---- */

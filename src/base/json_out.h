@@ -37,5 +37,8 @@ void json_raw_out(struct json_out *out, const char *name,
 /* A member whose name is data: escaped. */
 void json_name_str(struct json_out *out, struct slice name, struct slice value);
 
+/* Appends JSON without the white space between its tokens. */
+void json_compact(struct buf *buf, struct slice json);
+
 /* Appends the escaped form without quotes. */
 void json_escape(struct buf *buf, struct slice value);

@@ -128,7 +128,7 @@ warn_unknown(const char *name)
 static int
 read_options(struct command_line *line, int argc, char **argv, struct err *err)
 {
-    uint64_t taken = line->command->options;
+    option_set taken = line->command->options;
     /* A slip in a server's configuration should not wait until it matters. */
     bool strict = taken >> OPTION_CONFIG & 1;
 

@@ -14,8 +14,8 @@ struct command {
     const char *args; /* what follows, for help; NULL = nothing */
     size_t min_args, max_args;
     int (*run)(const struct command_line *line); /* returns an exit status */
-    uint64_t options;
-    uint64_t needed; /* of these, the ones that must be given */
+    option_set options;
+    option_set needed; /* of these, the ones that must be given */
     const char *help;
 };
 

@@ -9,7 +9,7 @@
 
 struct reading {
     struct options *options;
-    uint64_t taken;
+    option_set taken;
     const char *path;
     const char *at; /* what is left of the text */
     int line;       /* of the line that inih looks at */
@@ -80,7 +80,7 @@ on_pair(void *arg, const char *section, const char *name, const char *value)
 }
 
 int
-config_file_read(struct options *options, uint64_t taken, const char *path,
+config_file_read(struct options *options, option_set taken, const char *path,
                  struct err *err)
 {
     char *text;

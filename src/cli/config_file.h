@@ -4,5 +4,5 @@
 #include "cli/options.h"
 
 /* Refused with FILE:LINE. Nothing in the file is passed over in silence. */
-int config_file_read(struct options *options, uint64_t taken, const char *path,
+int config_file_read(struct options *options, option_set taken, const char *path,
                      struct err *err) must_check;

@@ -14,7 +14,7 @@
 #define VARIABLE_PREFIX "PUSHWIRE_"
 
 static bool
-is_taken(uint64_t taken, size_t id)
+is_taken(option_set taken, size_t id)
 {
     return taken >> id & 1;
 }
@@ -260,7 +260,7 @@ options_fini(struct options *options)
 
 /* The option of this name among those taken; OPTIONS if there is none. */
 static size_t
-find(uint64_t taken, const char *name, size_t n)
+find(option_set taken, const char *name, size_t n)
 {
     for (size_t i = 0; i < OPTIONS; i++) {
         if (is_taken(taken, i) && strlen(option_table[i].name) == n &&
@@ -271,7 +271,7 @@ find(uint64_t taken, const char *name, size_t n)
 }
 
 static int
-unknown_flag(uint64_t taken, const char *name, struct err *err)
+unknown_flag(option_set taken, const char *name, struct err *err)
 {
     struct nearest nearest;
 
@@ -285,14 +285,14 @@ unknown_flag(uint64_t taken, const char *name, struct err *err)
     if (nearest.best)
         return err_set(err, E_INVALID, "unknown option --%s; did you mean --%s?", name,
                        nearest.best);
-    bool elsewhere = find(~UINT64_C(0), name, strlen(name)) != OPTIONS;
+    bool elsewhere = find(~(option_set)0, name, strlen(name)) != OPTIONS;
     return err_set(err, E_INVALID, "%s --%s",
                    elsewhere ? "this command takes no" : "unknown option", name);
 }
 
 /* One flag at argv[*at]; moves *at to its last word. */
 static int
-read_flag(struct options *options, uint64_t taken, int argc, char **argv, int *at,
+read_flag(struct options *options, option_set taken, int argc, char **argv, int *at,
           struct err *err)
 {
     const char *name = argv[*at] + 2;
@@ -319,7 +319,7 @@ read_flag(struct options *options, uint64_t taken, int argc, char **argv, int *a
 }
 
 int
-options_from_flags(struct options *options, uint64_t taken, int argc, char **argv,
+options_from_flags(struct options *options, option_set taken, int argc, char **argv,
                    char **args, size_t *n_args, struct err *err)
 {
     bool only_args = false;
@@ -368,7 +368,7 @@ unknown_variable(const char *name, void (*unknown)(const char *), struct err *er
 }
 
 static int
-read_variable(struct options *options, uint64_t taken, const char *name,
+read_variable(struct options *options, option_set taken, const char *name,
               const char *text, bool *known, struct err *err)
 {
     *known = false;
@@ -387,8 +387,8 @@ read_variable(struct options *options, uint64_t taken, const char *name,
 }
 
 int
-options_from_env(struct options *options, uint64_t taken, char *const *env, bool strict,
-                 void (*unknown)(const char *name), struct err *err)
+options_from_env(struct options *options, option_set taken, char *const *env,
+                 bool strict, void (*unknown)(const char *name), struct err *err)
 {
     for (; *env; env++) {
         size_t n = strcspn(*env, "=");
@@ -419,7 +419,7 @@ is_quoted(const char *value)
 }
 
 int
-options_from_pair(struct options *options, uint64_t taken, const char *name,
+options_from_pair(struct options *options, option_set taken, const char *name,
                   const char *value, struct err *err)
 {
     struct nearest nearest;

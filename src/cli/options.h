@@ -32,6 +32,13 @@ enum option_id {
     OPTION_DRAIN,
     OPTION_PUBLIC_METRICS,
     OPTION_CA_FILE,
+    OPTION_SDK_ADDRESS_RATE,
+    OPTION_SDK_ADDRESS_BURST,
+    OPTION_SDK_CHANNEL_RATE,
+    OPTION_SDK_CHANNEL_BURST,
+    OPTION_ADDRESS_HEADER,
+    OPTION_COUNTRY_HEADER,
+    OPTION_GEOIP,
     OPTION_NEW_KEY,
     /* listen */
     OPTION_RECEIVE_AT,
@@ -78,8 +85,9 @@ enum option_id {
 };
 
 /* A set of options. */
-#define OPT(id) (UINT64_C(1) << OPTION_##id)
-_Static_assert(OPTIONS <= 64, "a set of options is a 64-bit number");
+typedef unsigned __int128 option_set; /* a bit for each */
+#define OPT(id) ((option_set)1 << OPTION_##id)
+_Static_assert(OPTIONS <= 128, "a set of options has 128 bits");
 
 enum option_type {
     OPTION_BOOL,    /* a flag without a value */
@@ -130,15 +138,15 @@ void options_fini(struct options *options);
 
 /* Flags until the end or `--`. What is neither goes to args (room for argc, borrowed).
  */
-int options_from_flags(struct options *options, uint64_t taken, int argc, char **argv,
+int options_from_flags(struct options *options, option_set taken, int argc, char **argv,
                        char **args, size_t *n_args, struct err *err) must_check;
 /* Variables. With `strict` one that is nearly the name of a known one is refused and
  * any other unknown PUSHWIRE_* is handed to `unknown` (which may be NULL). */
-int options_from_env(struct options *options, uint64_t taken, char *const *env,
+int options_from_env(struct options *options, option_set taken, char *const *env,
                      bool strict, void (*unknown)(const char *name),
                      struct err *err) must_check;
 /* One `name = value`; for config_file.c. */
-int options_from_pair(struct options *options, uint64_t taken, const char *name,
+int options_from_pair(struct options *options, option_set taken, const char *name,
                       const char *value, struct err *err) must_check;
 
 /* The last text given, or the default; NULL = neither. */

@@ -119,6 +119,30 @@ const struct option option_table[OPTIONS] = {
     [OPTION_CA_FILE] = {SERVER("ca-file", "CA_FILE"), TEXT("FILE"),
                         .help = "trust the certificates in FILE instead of the "
                                 "system's"},
+    [OPTION_SDK_ADDRESS_RATE] = {SERVER("sdk-address-rate", "SDK_ADDRESS_RATE"),
+                                 INT(0, 1000000), .fallback = "100",
+                                 .help = "requests a second that one client address "
+                                         "may make of the public routes; 0 = any "
+                                         "number"},
+    [OPTION_SDK_ADDRESS_BURST] = {SERVER("sdk-address-burst", "SDK_ADDRESS_BURST"),
+                                  INT(1, 10000000), .fallback = "1000",
+                                  .help = "and so many at once"},
+    [OPTION_SDK_CHANNEL_RATE] = {SERVER("sdk-channel-rate", "SDK_CHANNEL_RATE"),
+                                 INT(0, 1000000), .fallback = "20000",
+                                 .help = "the same for all requests about one channel"},
+    [OPTION_SDK_CHANNEL_BURST] = {SERVER("sdk-channel-burst", "SDK_CHANNEL_BURST"),
+                                  INT(1, 10000000), .fallback = "100000",
+                                  .help = "and so many at once"},
+    [OPTION_ADDRESS_HEADER] = {SERVER("address-header", "ADDRESS_HEADER"), TEXT("NAME"),
+                               .help = "the header in which a proxy or CDN in front "
+                                       "puts the client's address; clients must not be "
+                                       "able to reach the server past it"},
+    [OPTION_COUNTRY_HEADER] = {SERVER("country-header", "COUNTRY_HEADER"), TEXT("NAME"),
+                               .help = "the header in which it puts the client's "
+                                       "country"},
+    [OPTION_GEOIP] = {SERVER("geoip", "GEOIP"), TEXT("FILE"),
+                      .help = "a database of countries by address, in MaxMind's "
+                              "format"},
     [OPTION_NEW_KEY] = {FLAG("new-key"), .type = OPTION_BOOL,
                         .help = "make one more admin key and put it into "
                                 "DIR/admin.key, for when that file is lost"},

@@ -15,6 +15,7 @@
 
 #include "api/api.h"
 #include "base/clock.h"
+#include "base/geoip.h"
 #include "base/iofd.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -34,6 +35,7 @@ struct server {
     struct store *store;
     struct engine *engine;
     struct api *api;
+    struct geoip *geoip;
     struct mem_budget ingest;
     struct transport_options transport;
     char key_path[PATH_MAX_BYTES];
@@ -294,6 +296,13 @@ open_api(struct server *server, struct err *err)
         .max_events = (size_t)option_number(options, OPTION_MAX_EVENTS),
         .body_mem = &server->ingest.mem,
         .public_metrics = option_on(options, OPTION_PUBLIC_METRICS),
+        .address_rate = (uint32_t)option_number(options, OPTION_SDK_ADDRESS_RATE),
+        .address_burst = (uint32_t)option_number(options, OPTION_SDK_ADDRESS_BURST),
+        .channel_rate = (uint32_t)option_number(options, OPTION_SDK_CHANNEL_RATE),
+        .channel_burst = (uint32_t)option_number(options, OPTION_SDK_CHANNEL_BURST),
+        .address_header = option_text(options, OPTION_ADDRESS_HEADER),
+        .country_header = option_text(options, OPTION_COUNTRY_HEADER),
+        .geoip = server->geoip,
     };
     return api_open(&server->api, &api, err);
 }
@@ -321,9 +330,21 @@ check_ca_file(const struct server *server, struct err *err)
 }
 
 static int
+open_geoip(struct server *server, struct err *err)
+{
+    const char *path = option_text(server->options, OPTION_GEOIP);
+    if (!path)
+        return 0;
+    int rc = geoip_open(&server->geoip, path, err);
+    return rc == 0 ? 0 : err_wrap(err, "--geoip");
+}
+
+static int
 open_server(struct server *server, struct err *err)
 {
     int rc = check_ca_file(server, err);
+    if (rc == 0)
+        rc = open_geoip(server, err);
     if (rc == 0)
         rc = open_store(server, err);
     if (rc == 0)
@@ -401,6 +422,7 @@ close_server(struct server *server)
     engine_close(server->engine);
     if (server->store)
         server->store->backend->close(server->store);
+    geoip_close(server->geoip);
 }
 
 /* ---- the command ---- */

@@ -39,3 +39,26 @@ struct call_record {
     struct slice held_reason;   /* when held */
     struct attempt_record last; /* when attempts > 0, without its response */
 };
+
+/* A subscription as it is stored; core/subscription.h knows what is in `members`. */
+struct subscription_row {
+    uint64_t number; /* 0 = to be made */
+    uint64_t channel;
+    struct slice id;
+    msec_t created_ms; /* steady */
+    msec_t synced_ms;
+    bool inactive;
+    uint64_t token;       /* by which its push identity is found; 0 = none */
+    struct slice members; /* a JSON object */
+};
+
+/* A push message of a channel, as it was told to us. */
+struct notification_row {
+    uint64_t number; /* 0 = to be made */
+    uint64_t channel;
+    struct slice id;
+    msec_t created_ms;           /* steady */
+    struct slice feed_guid;      /* a JSON array of strings; n 0 = none was given */
+    struct slice body;           /* JSON members, without braces: title, url … */
+    uint64_t delivered, clicked; /* events so far */
+};

@@ -1,5 +1,5 @@
-/* Channels and webhooks as the rest of the program sees them: immutable, counted
- * references, replaced whole. */
+/* Webhooks as the rest of the program sees them: immutable, counted references,
+ * replaced whole. */
 #pragma once
 
 #include <stdatomic.h>
@@ -14,7 +14,6 @@
 #define WEBHOOK_DESCRIPTION_MAX  1000
 #define WEBHOOK_HEADERS_MAX      20
 #define WEBHOOK_HEADER_VALUE_MAX 4096
-#define CHANNEL_NAME_MAX         200
 
 struct webhook_header {
     char *name;
@@ -56,23 +55,3 @@ void webhook_clear_headers(struct webhook *webhook);
  * Upgrade, …). Values: visible ASCII, space, tab. */
 int webhook_header_check(struct slice name, struct slice value,
                          struct err *err) must_check;
-
-struct channel {
-    atomic_uint refs;
-    uint64_t number;
-    char id[ID_MAX + 1];
-    char *name;
-    bool deleted;
-    msec_t created_ms;
-    msec_t updated_ms;
-};
-
-struct channel *channel_new(void);
-struct channel *channel_copy(const struct channel *channel);
-struct channel *channel_ref(struct channel *channel);
-void channel_unref(struct channel *channel);
-
-/* 17 characters as the push platform makes its ids. */
-#define CHANNEL_ID_MADE 17
-struct rng;
-void channel_id_make(char out[ID_MAX + 1], struct rng *rng);

@@ -9,6 +9,7 @@
 
 #include "base/map.h"
 #include "base/types.h"
+#include "core/channel.h"
 #include "core/key.h"
 #include "core/webhook.h"
 

@@ -56,8 +56,8 @@ take_mail(struct dispatch *dispatch)
     return oldest;
 }
 
-static void
-read_mail(struct dispatch *dispatch)
+void
+dispatch_read_mail(struct dispatch *dispatch)
 {
     struct mail *mail = take_mail(dispatch);
     while (mail) {
@@ -189,7 +189,7 @@ dispatch_turn(struct dispatch *dispatch)
 {
     msec_t now_ms = clock_steady_ms(dispatch->clock);
 
-    read_mail(dispatch);
+    dispatch_read_mail(dispatch);
     if (!dispatch->stopping) {
         start_reads(dispatch, now_ms);
         start_attempts(dispatch);
@@ -227,7 +227,7 @@ bool
 dispatch_is_idle(const struct dispatch *dispatch)
 {
     return dispatch->pool.in_flight == 0 && dispatch->unrecorded == 0 &&
-           dispatch->reads == 0;
+           dispatch->reads == 0 && !dispatch->gates;
 }
 
 struct transport *

@@ -70,12 +70,15 @@ void dispatch_post(struct dispatch *dispatch, struct mail *mail); /* any thread 
  * MSEC_NEVER = only when woken). */
 msec_t dispatch_turn(struct dispatch *dispatch);
 
+/* The turn's first part alone. */
+void dispatch_read_mail(struct dispatch *dispatch);
+
 /* From now on no attempt is started. */
 void dispatch_stop(struct dispatch *dispatch);
 /* Gives back what is still in flight: those calls stay waiting and no attempt is
  * recorded, unless its answer has come already. */
 void dispatch_abort(struct dispatch *dispatch);
-/* Nothing in flight, no outcome unrecorded, no read under way. */
+/* Nothing in flight, no outcome unrecorded, no read under way, no authorizer asked. */
 bool dispatch_is_idle(const struct dispatch *dispatch);
 
 struct transport *dispatch_transport(struct dispatch *dispatch);

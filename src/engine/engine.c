@@ -131,6 +131,10 @@ engine_open(struct engine **out, const struct engine_options *options, struct er
     engine->n_senders = engine->threads ? options->senders : 1;
     engine->senders = xcalloc(engine->n_senders, sizeof(engine->senders[0]));
     config_init(&engine->config);
+    outcome_init(&engine->outcome);
+    json_init(&engine->row);
+    buf_init(&engine->members, SUBSCRIPTION_BYTES_MAX * 2);
+    pthread_mutex_init(&engine->gate_lock, NULL);
     atomic_init(&engine->stopping, false);
     atomic_init(&engine->abort_at_us, 0);
 
@@ -173,6 +177,7 @@ engine_stop(struct engine *engine, msec_t grace_ms)
             sender_join(&engine->senders[i]);
         else
             give_back(engine->senders[i].dispatch);
+    gates_close(engine);
     engine->store->backend->stop(engine->store);
 }
 
@@ -186,6 +191,10 @@ engine_close(struct engine *engine)
         dispatch_free(engine->senders[i].dispatch);
     free(engine->senders);
     config_fini(&engine->config);
+    outcome_fini(&engine->outcome);
+    json_fini(&engine->row);
+    buf_fini(&engine->members);
+    pthread_mutex_destroy(&engine->gate_lock);
     free(engine);
 }
 

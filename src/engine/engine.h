@@ -13,6 +13,8 @@
 #include "base/err.h"
 #include "base/rng.h"
 #include "base/types.h"
+#include "core/change.h"
+#include "core/channel.h"
 #include "core/event.h"
 #include "core/key.h"
 #include "core/record.h"
@@ -129,6 +131,104 @@ struct engine_ingest {
 };
 
 void engine_ingest(struct engine *engine, struct engine_ingest *ingest);
+
+/* ---- subscriptions ---- */
+
+/* Changes of subscriptions and the events that follow, in one commit, in this order,
+ * all or nothing. */
+struct engine_touch {
+    struct channel *channel; /* a reference that the caller keeps until done; NULL =
+                                the one that has the subscription */
+    const struct change *changes; /* they and their bytes: until done */
+    size_t n;
+    /* What each has led to, on the store's thread and before the commit: nothing of it
+     * may be told before done says 0. NULL is fine. `channel` is where it is. */
+    void (*applied)(struct engine_touch *touch, size_t i,
+                    const struct subscription *after, const struct channel *channel);
+    void (*done)(struct engine_touch *touch);
+    /* out */
+    int result;      /* 0, E_NOT_FOUND, E_TOO_LARGE, E_FULL, E_IO, E_CLOSED */
+    const char *why; /* a constant sentence, or NULL */
+    uint32_t events_by_type[EVENT_TYPES];
+    /* the engine's */
+    void *private;
+};
+
+void engine_touch(struct engine *engine, struct engine_touch *touch);
+
+/* Subscriptions of a channel in the order in which they were made; see
+ * store_subscriptions. */
+struct engine_subscriptions {
+    uint64_t channel;
+    uint64_t after;
+    struct slice after_id; /* bytes until done, likewise id */
+    struct slice id;
+    struct slice name, values[2]; /* of an attribute; bytes until done */
+    size_t max_rows;
+    /* On the store's thread; false = that is enough. */
+    bool (*each)(struct engine_subscriptions *list,
+                 const struct subscription *subscription);
+    void (*done)(struct engine_subscriptions *list);
+    int result;
+    uint64_t next; /* 0 = that was all */
+    void *private;
+};
+
+struct engine_subscription_count {
+    uint64_t channel;
+    void (*done)(struct engine_subscription_count *count);
+    int result;
+    uint64_t active, inactive;
+    void *private;
+};
+
+struct engine_notification {
+    struct notification_row *row; /* see store_put_notification */
+    void (*done)(struct engine_notification *put);
+    int result;
+    bool known; /* it was there already, and has been replaced */
+    void *private;
+};
+
+struct engine_notifications {
+    uint64_t channel;
+    uint64_t before; /* UINT64_MAX = from the newest */
+    struct slice id; /* n 0 = all; bytes until done */
+    size_t limit;
+    void (*each)(struct engine_notifications *list, const struct notification_row *row);
+    void (*done)(struct engine_notifications *list);
+    int result;
+    uint64_t next; /* 0 = that was all */
+    void *private;
+};
+
+void engine_subscriptions(struct engine *engine, struct engine_subscriptions *list);
+void engine_subscription_count(struct engine *engine,
+                               struct engine_subscription_count *count);
+void engine_put_notification(struct engine *engine, struct engine_notification *put);
+void engine_notifications(struct engine *engine, struct engine_notifications *list);
+
+/* The channel whose apps ask by this bundle id; NULL: none. Whether any channel allows
+ * this origin. */
+struct channel *engine_channel_of_bundle(struct engine *engine, struct slice bundle);
+bool engine_origin_known(struct engine *engine, struct slice origin);
+
+/* Asks a channel's authorizer. */
+struct engine_gate {
+    struct channel *channel; /* has one; a reference that the caller keeps until done */
+    struct slice token;      /* visible ASCII; bytes until done, likewise body */
+    struct slice body;
+    void (*done)(struct engine_gate *gate); /* any thread */
+    int result; /* 0 = it lets the request pass; E_INVALID = it does not, or did not
+                   answer; E_NO_MEMORY = too many wait for it; E_CLOSED */
+    void *private;
+};
+
+#define ENGINE_GATE_MS         5000
+#define ENGINE_GATES_MAX       1024 /* asked at a time, by each sender */
+#define ENGINE_GATES_A_CHANNEL 256
+
+void engine_gate(struct engine *engine, struct engine_gate *gate);
 
 /* ---- reading and repair: thin forms of the store's operations ---- */
 

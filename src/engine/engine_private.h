@@ -27,6 +27,14 @@ struct engine {
     bool stopped;
     atomic_bool stopping;
     atomic_int_fast64_t abort_at_us; /* mono; when stopping */
+
+    /* registry.c: what a change needs while it is applied; the store's thread's */
+    struct outcome outcome;
+    struct json_doc row;
+    struct buf members;
+
+    pthread_mutex_t gate_lock; /* dispatch_gate.c: nothing is asked once it is closed */
+    bool gates_closed;
 };
 
 static inline struct dispatch *
@@ -38,6 +46,9 @@ engine_dispatch_of(struct engine *engine, uint64_t webhook)
 /* sender.c */
 int sender_start(struct sender *sender, struct err *err) must_check;
 void sender_join(struct sender *sender);
+
+/* dispatch_gate.c */
+void gates_close(struct engine *engine);
 
 /* change.c */
 void engine_disable_gone(void *ctx, struct webhook *was); /* a receiver answered 410 */

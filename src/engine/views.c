@@ -26,6 +26,33 @@ engine_channels(struct engine *engine, uint64_t after, struct channel **out,
     return n;
 }
 
+struct channel *
+engine_channel_of_bundle(struct engine *engine, struct slice bundle)
+{
+    struct config *config = &engine->config;
+    struct channel *found = NULL;
+    pthread_rwlock_rdlock(&config->lock);
+    for (size_t i = 0; i < config->n_channels && !found; i++) {
+        struct channel *channel = config->channels[i]->channel;
+        if (settings_have_bundle(&channel->settings, bundle))
+            found = channel_ref(channel);
+    }
+    pthread_rwlock_unlock(&config->lock);
+    return found;
+}
+
+bool
+engine_origin_known(struct engine *engine, struct slice origin)
+{
+    struct config *config = &engine->config;
+    bool known = false;
+    pthread_rwlock_rdlock(&config->lock);
+    for (size_t i = 0; i < config->n_channels && !known; i++)
+        known = settings_allow_origin(&config->channels[i]->channel->settings, origin);
+    pthread_rwlock_unlock(&config->lock);
+    return known;
+}
+
 bool
 engine_channel_id(struct engine *engine, uint64_t number, char out[ID_MAX + 1])
 {

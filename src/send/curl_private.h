@@ -60,6 +60,7 @@ struct request {
      * for every request. The last one goes on with the target's own list. */
     struct curl_slist lines[CHANGING_HEADERS];
     char text[CHANGING_HEADERS][HEADER_LINE];
+    char *token_line; /* of an authorizer's request; NULL otherwise */
 };
 
 struct request *request_new(struct curl_transport *ct); /* NULL: no memory */

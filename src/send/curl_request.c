@@ -199,7 +199,6 @@ set_up_protocol(CURL *easy, const struct curl_transport *ct)
         {CURLOPT_SSL_VERIFYPEER, 1},
         {CURLOPT_SSL_VERIFYHOST, 2},
         {CURLOPT_SSL_ENABLE_ALPN, 0},
-        {CURLOPT_TIMEOUT_MS, (long)ct->options.deadline_ms},
     };
     const struct {
         CURLoption option;
@@ -297,6 +296,39 @@ sign(struct request *request)
     request->lines[CHANGING_HEADERS - 1].next = request->target->headers;
 }
 
+/* The first line alone, with the token, before the target's own. */
+static void
+add_token(struct request *request)
+{
+    static const char name[] = "x-subscription-token: ";
+    size_t n = sizeof(name) + strlen(request->attempt->token);
+
+    request->token_line = xmalloc(n);
+    snprintf(request->token_line, n, "%s%s", name, request->attempt->token);
+    request->lines[0].data = request->token_line;
+    request->lines[0].next = request->target->headers;
+}
+
+static void
+remove_token(struct request *request)
+{
+    if (!request->token_line)
+        return;
+    explicit_bzero(request->token_line, strlen(request->token_line));
+    free(request->token_line);
+    request->token_line = NULL;
+    request->lines[0].data = request->text[0];
+    request->lines[0].next = &request->lines[1];
+}
+
+static CURLcode
+set_deadline(const struct request *request)
+{
+    msec_t own_ms = request->attempt->deadline_ms;
+    msec_t ms = own_ms ? own_ms : request->transport->options.deadline_ms;
+    return curl_easy_setopt(request->easy, CURLOPT_TIMEOUT_MS, (long)ms);
+}
+
 bool
 request_prepare(struct request *request, struct target *target, struct attempt *attempt)
 {
@@ -315,12 +347,16 @@ request_prepare(struct request *request, struct target *target, struct attempt *
 
     if (!target->usable)
         request->refusal = "target not allowed";
-    else if (!target->signer)
+    else if (!target->signer && !attempt->token)
         request->refusal = "secret not usable";
     if (request->refusal)
         return false;
-    sign(request);
-    if (curl_easy_setopt(easy, CURLOPT_URL, target->webhook->url) != CURLE_OK ||
+    if (attempt->token)
+        add_token(request);
+    else
+        sign(request);
+    if (set_deadline(request) != CURLE_OK ||
+        curl_easy_setopt(easy, CURLOPT_URL, target->webhook->url) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                          (curl_off_t)attempt->body.n) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
@@ -435,6 +471,7 @@ request_finish(struct request *request, CURLcode code)
         attempt->tls_us = time_of(easy, CURLINFO_APPCONNECT_TIME_T);
         attempt->first_byte_us = time_of(easy, CURLINFO_STARTTRANSFER_TIME_T);
     }
+    remove_token(request);
     set_verdict(request, code);
     attempt->response = request->answer.keep;
     attempt->response_len = request->answer.kept;

@@ -22,6 +22,9 @@ struct target; /* a webhook made ready for sending: URL, headers, signer, idle
 struct attempt {
     /* in; valid until done */
     const char *event_id; /* webhook-id */
+    const char *token;    /* not NULL: asks an authorizer, with this token in
+                             x-subscription-token instead of a signature */
+    msec_t deadline_ms;   /* 0 = the transport's own */
     struct slice body;
     void (*done)(struct attempt *attempt);
     /* out */

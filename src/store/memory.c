@@ -9,8 +9,8 @@
 
 #include "base/mem.h"
 
-static struct slice
-own(struct slice slice)
+struct slice
+memory_own(struct slice slice)
 {
     char *p = xmalloc(slice.n + 1);
     if (slice.n)
@@ -18,8 +18,8 @@ own(struct slice slice)
     return (struct slice){p, slice.n};
 }
 
-static void
-disown(struct slice slice)
+void
+memory_disown(struct slice slice)
 {
     char *p;
     memcpy(&p, &slice.p, sizeof(p)); /* ours, though slices are const */
@@ -112,7 +112,7 @@ idempotency_add(struct memory_store *m, const struct store_append *append)
     struct memory_idempotency *new = &m->idempotency[m->n_idempotency++];
     *new = (struct memory_idempotency){
         .channel = append->channel,
-        .key = own(append->idempotency_key),
+        .key = memory_own(append->idempotency_key),
         .first_key = append->first_key,
         .at_ms = clock_steady_ms(m->clock),
     };
@@ -133,29 +133,39 @@ call_add(struct memory_event *event, uint64_t webhook)
     };
 }
 
-static void
-append_write(struct memory_store *m, struct store_append *append)
+uint64_t
+memory_append_rows(struct memory_store *m, uint64_t channel,
+                   const struct store_event *events, size_t n_events,
+                   const struct store_new_call *calls, size_t n_calls, size_t base)
 {
     uint64_t first = event_key_at(clock_steady_ms(m->clock));
     if (m->n_events && first <= m->events[m->n_events - 1]->record.key)
         first = m->events[m->n_events - 1]->record.key + 1;
     size_t c = 0;
-    for (size_t i = 0; i < append->n_events; i++) {
+    for (size_t i = 0; i < n_events; i++) {
         struct memory_event *event = xcalloc(1, sizeof(*event));
-        event->channel = append->channel;
+        event->channel = channel;
         event->record = (struct event_record){
             .key = first + i,
-            .type = append->events[i].type,
+            .type = events[i].type,
             .created_ms = event_key_ms(first + i),
-            .subscription = own(append->events[i].subscription),
-            .body = own(append->events[i].body),
+            .subscription = memory_own(events[i].subscription),
+            .body = memory_own(events[i].body),
         };
-        for (; c < append->n_calls && append->calls[c].event == i; c++)
-            call_add(event, append->calls[c].webhook);
+        for (; c < n_calls && calls[c].event == base + i; c++)
+            call_add(event, calls[c].webhook);
         MEMORY_GROW(m->events, m->n_events);
         m->events[m->n_events++] = event;
     }
-    append->first_key = first;
+    return first;
+}
+
+static void
+append_write(struct memory_store *m, struct store_append *append)
+{
+    append->first_key =
+        memory_append_rows(m, append->channel, append->events, append->n_events,
+                           append->calls, append->n_calls, 0);
     append->repeated = false;
     if (append->idempotency_key.n)
         idempotency_add(m, append);
@@ -207,8 +217,8 @@ memory_settle(struct memory_store *m, struct store_op *op)
             attempt.n = last + 1;
         if (attempt.response.n > RESPONSE_KEPT_BYTES)
             attempt.response.n = RESPONSE_KEPT_BYTES;
-        attempt.reason = own(attempt.reason);
-        attempt.response = own(attempt.response);
+        attempt.reason = memory_own(attempt.reason);
+        attempt.response = memory_own(attempt.response);
         MEMORY_GROW(call->log, call->n_log);
         call->log[call->n_log++] = attempt;
 
@@ -266,6 +276,11 @@ static const struct {
     [STORE_CALLS] = {false, memory_calls},
     [STORE_CALL] = {false, memory_call_read},
     [STORE_COUNTS] = {false, memory_counts},
+    [STORE_TOUCH] = {true, memory_touch},
+    [STORE_SUBSCRIPTIONS] = {false, memory_subscriptions},
+    [STORE_SUBSCRIPTION_COUNT] = {false, memory_subscription_count},
+    [STORE_PUT_NOTIFICATION] = {true, memory_put_notification},
+    [STORE_NOTIFICATIONS] = {false, memory_notifications},
 };
 
 static void
@@ -417,13 +432,13 @@ event_free(struct memory_event *event)
     for (size_t i = 0; i < event->n_calls; i++) {
         struct memory_call *call = &event->calls[i];
         for (size_t a = 0; a < call->n_log; a++) {
-            disown(call->log[a].reason);
-            disown(call->log[a].response);
+            memory_disown(call->log[a].reason);
+            memory_disown(call->log[a].response);
         }
         free(call->log);
     }
-    disown(event->record.subscription);
-    disown(event->record.body);
+    memory_disown(event->record.subscription);
+    memory_disown(event->record.body);
     free(event->calls);
     free(event);
 }
@@ -437,7 +452,8 @@ memory_close(struct store *store)
     for (size_t i = 0; i < m->n_events; i++)
         event_free(m->events[i]);
     for (size_t i = 0; i < m->n_idempotency; i++)
-        disown(m->idempotency[i].key);
+        memory_disown(m->idempotency[i].key);
+    memory_registry_free(m);
     for (size_t i = 0; i < m->n_webhooks; i++)
         webhook_unref(m->webhooks[i]);
     for (size_t i = 0; i < m->n_channels; i++)

@@ -28,6 +28,21 @@ struct memory_idempotency {
     msec_t at_ms;
 };
 
+struct memory_subscription {
+    struct subscription_row row; /* id and members are owned */
+};
+
+struct memory_attribute {
+    uint64_t subscription;    /* 0 = gone */
+    struct slice name, value; /* owned */
+};
+
+struct memory_report {
+    uint64_t subscription;
+    struct slice notification, what; /* owned */
+    msec_t at_ms;
+};
+
 struct memory_store {
     struct store store;
     struct clock *clock;
@@ -44,6 +59,14 @@ struct memory_store {
     size_t n_events;
     struct memory_idempotency *idempotency;
     size_t n_idempotency;
+    struct memory_subscription *subscriptions; /* number n is element n - 1 */
+    size_t n_subscriptions;
+    struct memory_attribute *attributes;
+    size_t n_attributes;
+    struct notification_row *notifications; /* likewise; their slices are owned */
+    size_t n_notifications;
+    struct memory_report *reports;
+    size_t n_reports;
 
     struct store_op *head;
     struct store_op *tail;
@@ -74,6 +97,14 @@ struct webhook *memory_webhook(const struct memory_store *m, uint64_t number);
 struct memory_event *memory_event(const struct memory_store *m, uint64_t key);
 struct memory_call *memory_call(const struct memory_event *event, uint64_t webhook);
 void memory_refuse(struct store_op *op, int result, const char *why);
+/* A copy, and its end. */
+struct slice memory_own(struct slice slice);
+void memory_disown(struct slice slice);
+/* Returns the first key; calls[].event is `base` for the first event. */
+uint64_t memory_append_rows(struct memory_store *m, uint64_t channel,
+                            const struct store_event *events, size_t n_events,
+                            const struct store_new_call *calls, size_t n_calls,
+                            size_t base);
 
 /* memory_config.c */
 void memory_put_channel(struct memory_store *m, struct store_op *op);
@@ -82,6 +113,14 @@ void memory_put_key(struct memory_store *m, struct store_op *op);
 void memory_drop_key(struct memory_store *m, struct store_op *op);
 int memory_load(struct store *store, const struct store_loader *loader,
                 uint64_t *config, struct err *err);
+
+/* memory_registry.c */
+void memory_touch(struct memory_store *m, struct store_op *op);
+void memory_put_notification(struct memory_store *m, struct store_op *op);
+void memory_subscriptions(struct memory_store *m, struct store_op *op);
+void memory_subscription_count(struct memory_store *m, struct store_op *op);
+void memory_notifications(struct memory_store *m, struct store_op *op);
+void memory_registry_free(struct memory_store *m);
 
 /* memory_read.c */
 void memory_due(struct memory_store *m, struct store_op *op);

@@ -23,6 +23,7 @@ sqlite_cache_free(struct sqlite_store *s)
     map_fini(&s->webhooks);
     map_fini(&s->channels);
     s->unswept = NULL;
+    s->unswept_channels = NULL;
 }
 
 struct sqlite_channel *
@@ -65,6 +66,14 @@ note_deleted(struct sqlite_store *s, struct sqlite_webhook *webhook)
     }
 }
 
+static void
+note_deleted_channel(struct sqlite_store *s, struct sqlite_channel *channel)
+{
+    channel->deleted = true;
+    channel->next_unswept = s->unswept_channels;
+    s->unswept_channels = channel;
+}
+
 /* Runs a statement that is needed only at open. 1 = a row, 0 = the end. */
 static int
 row_of(struct sqlite_store *s, sqlite3_stmt *stmt)
@@ -99,9 +108,21 @@ static int
 cache_channels(struct sqlite_store *s)
 {
     sqlite3_stmt *stmt = NULL;
-    int rc = prepare_once(s, "SELECT number, deleted FROM channel", &stmt);
+    int rc = prepare_once(
+        s,
+        "SELECT number, deleted, coalesce(active, 0), coalesce(inactive, 0), deleted"
+        " AND (EXISTS(SELECT 1 FROM subscription s WHERE s.channel = c.number)"
+        " OR EXISTS(SELECT 1 FROM attribute a WHERE a.channel = c.number)"
+        " OR EXISTS(SELECT 1 FROM notification n WHERE n.channel = c.number))"
+        " FROM channel c LEFT JOIN population p ON p.channel = c.number",
+        &stmt);
     while (rc == 0 && (rc = row_of(s, stmt)) == 1) {
-        keep_channel(s, key_at(stmt, 0))->deleted = sqlite3_column_int(stmt, 1);
+        struct sqlite_channel *channel = keep_channel(s, key_at(stmt, 0));
+        channel->deleted = sqlite3_column_int(stmt, 1);
+        channel->subscriptions[false] = sqlite3_column_int64(stmt, 2);
+        channel->subscriptions[true] = sqlite3_column_int64(stmt, 3);
+        if (sqlite3_column_int(stmt, 4))
+            note_deleted_channel(s, channel);
         rc = 0;
     }
     sqlite3_finalize(stmt);
@@ -177,12 +198,24 @@ sqlite_cache_load(struct sqlite_store *s)
 
 /* ---- the whole configuration, at start ---- */
 
+/* '' = from before there were any. */
+static int
+load_settings(struct sqlite_store *s, struct channel *channel, const char *text)
+{
+    if (!text || !*text || settings_read(&channel->settings, slice_of(text)))
+        return 0;
+    sqlite3_snprintf((int)sizeof(s->broken_why), s->broken_why,
+                     "database: the settings of channel %s cannot be read",
+                     channel->id);
+    return E_IO;
+}
+
 static int
 load_channels(struct sqlite_store *s, const struct store_loader *loader)
 {
     sqlite3_stmt *stmt = NULL;
     int rc = prepare_once(s,
-                          "SELECT number, id, name, created_ms, updated_ms"
+                          "SELECT number, id, name, created_ms, updated_ms, settings"
                           " FROM channel WHERE deleted = 0 ORDER BY number",
                           &stmt);
     while (rc == 0 && (rc = row_of(s, stmt)) == 1) {
@@ -194,8 +227,11 @@ load_channels(struct sqlite_store *s, const struct store_loader *loader)
         channel->name = string_at(stmt, 2);
         channel->created_ms = sqlite3_column_int64(stmt, 3);
         channel->updated_ms = sqlite3_column_int64(stmt, 4);
-        loader->channel(loader->ctx, channel);
-        rc = 0;
+        rc = load_settings(s, channel, (const char *)sqlite3_column_text(stmt, 5));
+        if (rc == 0)
+            loader->channel(loader->ctx, channel);
+        else
+            channel_unref(channel);
     }
     sqlite3_finalize(stmt);
     return rc;
@@ -345,6 +381,21 @@ exists(struct sqlite_store *s, enum sqlite_stmt stmt, struct slice id)
     return rc;
 }
 
+/* A deleted channel's secrets do not outlive it. */
+static int
+run_with_settings(struct sqlite_store *s, enum sqlite_stmt stmt,
+                  const struct channel *channel)
+{
+    struct buf settings;
+    buf_init(&settings, CHANNEL_SETTINGS_MAX * 2);
+    int rc = channel->deleted ? 0 : settings_write(&settings, &channel->settings);
+    assert(rc == 0);
+    sqlite_text(s, stmt, 5, settings.p ? buf_slice(&settings) : SLICE(""));
+    rc = sqlite_run(s, stmt);
+    buf_fini(&settings);
+    return rc;
+}
+
 static int
 channel_add(struct sqlite_store *s, struct channel *channel)
 {
@@ -353,7 +404,7 @@ channel_add(struct sqlite_store *s, struct channel *channel)
     sqlite_text(s, add, 2, slice_of(channel->name));
     sqlite_int(s, add, 3, channel->created_ms);
     sqlite_int(s, add, 4, channel->updated_ms);
-    int rc = sqlite_run(s, add);
+    int rc = run_with_settings(s, add, channel);
     if (rc < 0)
         return rc;
     channel->number = last_number(s);
@@ -369,7 +420,7 @@ channel_set(struct sqlite_store *s, const struct channel *channel)
     sqlite_text(s, set, 2, slice_of(channel->name));
     sqlite_int(s, set, 3, channel->updated_ms);
     sqlite_int(s, set, 4, channel->deleted);
-    int rc = sqlite_run(s, set);
+    int rc = run_with_settings(s, set, channel);
     if (rc < 0 || !channel->deleted)
         return rc;
 
@@ -381,7 +432,7 @@ channel_set(struct sqlite_store *s, const struct channel *channel)
     if (rc < 0)
         return rc;
     struct sqlite_channel *kept = sqlite_live_channel(s, channel->number);
-    kept->deleted = true;
+    note_deleted_channel(s, kept);
     for (struct sqlite_webhook *w = kept->webhooks; w; w = w->next)
         note_deleted(s, w);
     return 0;

@@ -10,6 +10,7 @@
  *   sqlite_config.c  channels, webhooks, keys; what of them is kept in memory
  *   sqlite_read.c    due calls, events, single calls, counts
  *   sqlite_calls.c   the list of calls
+ *   sqlite_registry.c  subscriptions, notifications, reports
  */
 #pragma once
 
@@ -59,6 +60,28 @@ enum sqlite_stmt {
     STMT_EVENT_HEAD,
     STMT_WAITING_OF,
     STMT_ENDED,
+    STMT_SUBSCRIPTION_BY_ID,
+    STMT_SUBSCRIPTION_BY_TOKEN,
+    STMT_SUBSCRIPTION_ANYWHERE,
+    STMT_SUBSCRIPTION_LIST,
+    STMT_SUBSCRIPTION_WITH,
+    STMT_SUBSCRIPTION_ADD,
+    STMT_SUBSCRIPTION_SET,
+    STMT_SUBSCRIPTION_SET_TOKEN,
+    STMT_SUBSCRIPTION_SWEEP,
+    STMT_ATTRIBUTE_PUT,
+    STMT_ATTRIBUTE_DROP,
+    STMT_ATTRIBUTE_SWEEP,
+    STMT_POPULATION_PUT,
+    STMT_REPORT_GET,
+    STMT_REPORT_PUT,
+    STMT_NOTIFICATION_BY_ID,
+    STMT_NOTIFICATION_HAS,
+    STMT_NOTIFICATION_LIST,
+    STMT_NOTIFICATION_ADD,
+    STMT_NOTIFICATION_SET,
+    STMT_NOTIFICATION_COUNT,
+    STMT_NOTIFICATION_SWEEP,
     STMTS
 };
 
@@ -68,6 +91,11 @@ struct sqlite_channel {
     uint64_t number;
     bool deleted;
     struct sqlite_webhook *webhooks;
+    int64_t subscriptions[2]; /* by inactive; the open group included */
+    int64_t delta[2];         /* by the open group */
+    bool touched;
+    struct sqlite_channel *next_touched;
+    struct sqlite_channel *next_unswept; /* deleted, with rows of the registry left */
 };
 
 struct sqlite_webhook {
@@ -112,6 +140,7 @@ struct sqlite_store {
     struct map channels;
     struct map webhooks;
     struct sqlite_webhook *unswept;
+    struct sqlite_channel *unswept_channels;
     uint64_t config;
     uint64_t last_key;
     msec_t steady_ms;             /* as last written */
@@ -123,7 +152,9 @@ struct sqlite_store {
         size_t rows;
         size_t bytes;
         struct sqlite_webhook *touched;
+        struct sqlite_channel *touched_channels;
         struct sqlite_webhook *unswept; /* from here on: before the group */
+        struct sqlite_channel *unswept_channels;
         uint64_t config;
         uint64_t last_key;
         msec_t steady_ms;
@@ -136,6 +167,10 @@ struct sqlite_store {
     struct store_op *pending_tail;
     size_t pending_results;
     size_t pending_others;
+    struct store_op *scans; /* lists that wait for their share of the time */
+    struct store_op **last_scan;
+    usec_t scan_at_us; /* mono: not before, while others have work */
+    bool worked;       /* others had, since the last scan */
 
     struct store_listener listener;
     bool started;
@@ -199,6 +234,16 @@ int sqlite_group_begin(struct sqlite_store *s) must_check;
 int sqlite_append(struct sqlite_store *s, struct store_op *op) must_check;
 int sqlite_settle(struct sqlite_store *s, struct store_op *op) must_check;
 int sqlite_retry(struct sqlite_store *s, struct store_op *op) must_check;
+/* Events and their calls, inside the group; *first is the first one's key. */
+struct sqlite_rows {
+    const struct store_event *events;
+    size_t n_events;
+    const struct store_new_call *calls;
+    size_t n_calls;
+    size_t base; /* what calls[].event says of the first event */
+};
+int sqlite_append_rows(struct sqlite_store *s, uint64_t channel,
+                       const struct sqlite_rows *rows, uint64_t *first) must_check;
 /* Moves up to `limit` calls of deleted webhooks to cancelled. */
 int sqlite_sweep(struct sqlite_store *s, int limit) must_check;
 /* What rides along with a commit: counts, the time, old idempotency keys. */
@@ -231,6 +276,17 @@ int sqlite_counts(struct sqlite_store *s, struct store_op *op) must_check;
  * STMT_ATTEMPT_GET must be reset when the record has been used. */
 int sqlite_call_fill(struct sqlite_store *s, struct call_record *call,
                      enum call_state stored) must_check;
+
+/* sqlite_registry.c */
+int sqlite_touch(struct sqlite_store *s, struct store_op *op) must_check;
+int sqlite_put_notification(struct sqlite_store *s, struct store_op *op) must_check;
+int sqlite_subscriptions(struct sqlite_store *s, struct store_op *op) must_check;
+int sqlite_subscription_count(struct sqlite_store *s, struct store_op *op) must_check;
+int sqlite_notifications(struct sqlite_store *s, struct store_op *op) must_check;
+/* How many subscriptions the channels that the group touched have. */
+int sqlite_write_population(struct sqlite_store *s) must_check;
+/* Deletes up to `limit` rows of deleted channels. */
+int sqlite_sweep_channel(struct sqlite_store *s, int limit) must_check;
 
 /* sqlite_calls.c */
 int sqlite_calls(struct sqlite_store *s, struct store_op *op) must_check;

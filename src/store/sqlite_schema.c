@@ -77,6 +77,43 @@ static const char *const steps[] = {
     "  webhook INTEGER PRIMARY KEY, waiting INTEGER NOT NULL,"
     "  succeeded INTEGER NOT NULL, failed INTEGER NOT NULL,"
     "  cancelled INTEGER NOT NULL) STRICT;",
+
+    /* A subscription's id leads its index, so that it is found without its channel; the
+     * index on the channel lists them in the order in which they were made. Reports are
+     * ordered by notification: those of a push come together, and land together. */
+    "ALTER TABLE channel ADD COLUMN settings TEXT NOT NULL DEFAULT '';"
+
+    "CREATE TABLE subscription("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT, channel INTEGER NOT NULL,"
+    "  id TEXT NOT NULL, created_ms INTEGER NOT NULL, synced_ms INTEGER NOT NULL,"
+    "  inactive INTEGER NOT NULL, token INTEGER NOT NULL,"
+    "  members TEXT NOT NULL) STRICT;"
+    "CREATE UNIQUE INDEX subscription_id ON subscription(id, channel);"
+    "CREATE INDEX subscription_channel ON subscription(channel);"
+    "CREATE INDEX subscription_token ON subscription(token, channel)"
+    " WHERE token <> 0;"
+
+    "CREATE TABLE attribute("
+    "  channel INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,"
+    "  subscription INTEGER NOT NULL,"
+    "  PRIMARY KEY(channel, name, value, subscription)) WITHOUT ROWID, STRICT;"
+
+    "CREATE TABLE population("
+    "  channel INTEGER PRIMARY KEY, active INTEGER NOT NULL,"
+    "  inactive INTEGER NOT NULL) STRICT;"
+
+    "CREATE TABLE notification("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT, channel INTEGER NOT NULL,"
+    "  id TEXT NOT NULL, created_ms INTEGER NOT NULL, feed_guid TEXT NOT NULL,"
+    "  body TEXT NOT NULL, delivered INTEGER NOT NULL,"
+    "  clicked INTEGER NOT NULL) STRICT;"
+    "CREATE UNIQUE INDEX notification_id ON notification(id, channel);"
+    "CREATE INDEX notification_channel ON notification(channel);"
+
+    "CREATE TABLE report("
+    "  notification TEXT NOT NULL, subscription INTEGER NOT NULL, what TEXT NOT NULL,"
+    "  at_ms INTEGER NOT NULL, PRIMARY KEY(notification, subscription, what))"
+    " WITHOUT ROWID, STRICT;",
 };
 
 #define SCHEMA_VERSION ((int)ARRAY_LEN(steps))
@@ -187,10 +224,11 @@ const char *const sqlite_sql[STMTS] = {
                        " failed, cancelled) VALUES(?1, ?2, ?3, ?4, ?5)",
 
     [STMT_CHANNEL_BY_ID] = "SELECT number FROM channel WHERE id = ?1 AND deleted = 0",
-    [STMT_CHANNEL_ADD] = "INSERT INTO channel(id, name, created_ms, updated_ms)"
-                         " VALUES(?1, ?2, ?3, ?4)",
-    [STMT_CHANNEL_SET] = "UPDATE channel SET name = ?2, updated_ms = ?3, deleted = ?4"
-                         " WHERE number = ?1",
+    [STMT_CHANNEL_ADD] =
+        "INSERT INTO channel(id, name, created_ms, updated_ms, settings)"
+        " VALUES(?1, ?2, ?3, ?4, ?5)",
+    [STMT_CHANNEL_SET] = "UPDATE channel SET name = ?2, updated_ms = ?3, deleted = ?4,"
+                         " settings = ?5 WHERE number = ?1",
     [STMT_CHANNEL_WEBHOOKS_DELETE] = "UPDATE webhook SET deleted = 1, secret = '',"
                                      " headers = '' WHERE channel = ?1",
     [STMT_CHANNEL_KEYS_DROP] = "DELETE FROM key WHERE channel = ?1",
@@ -238,4 +276,64 @@ const char *const sqlite_sql[STMTS] = {
     [STMT_ENDED] = "SELECT event, webhook, state, attempts FROM call WHERE state >= 2"
                    " AND channel = ?1 AND (event, webhook) < (?2, ?3) AND event >= ?4"
                    " ORDER BY event DESC, webhook DESC",
+
+#define SUBSCRIPTION_COLUMNS                                                           \
+    "number, channel, id, created_ms, synced_ms, inactive, token, members"
+    [STMT_SUBSCRIPTION_BY_ID] = "SELECT " SUBSCRIPTION_COLUMNS " FROM subscription"
+                                " WHERE id = ?1 AND channel = ?2",
+    [STMT_SUBSCRIPTION_BY_TOKEN] = "SELECT " SUBSCRIPTION_COLUMNS " FROM subscription"
+                                   " WHERE token = ?1 AND token <> 0 AND channel = ?2"
+                                   " AND inactive = 0 ORDER BY number LIMIT 1",
+    [STMT_SUBSCRIPTION_ANYWHERE] = "SELECT channel FROM subscription WHERE id = ?1",
+    [STMT_SUBSCRIPTION_LIST] = "SELECT " SUBSCRIPTION_COLUMNS " FROM subscription"
+                               " WHERE channel = ?1 AND number > ?2 ORDER BY number",
+    [STMT_SUBSCRIPTION_WITH] =
+        "SELECT " SUBSCRIPTION_COLUMNS " FROM subscription WHERE number IN (SELECT"
+        " subscription FROM attribute WHERE channel = ?1 AND name = ?3"
+        " AND value IN (?4, ?5) AND subscription > ?2) ORDER BY number",
+    [STMT_SUBSCRIPTION_ADD] =
+        "INSERT INTO subscription(channel, id, created_ms, synced_ms, inactive, token,"
+        " members) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [STMT_SUBSCRIPTION_SET] = "UPDATE subscription SET created_ms = ?2, synced_ms = ?3,"
+                              " inactive = ?4, members = ?5 WHERE number = ?1",
+    [STMT_SUBSCRIPTION_SET_TOKEN] = "UPDATE subscription SET token = ?2"
+                                    " WHERE number = ?1",
+    [STMT_SUBSCRIPTION_SWEEP] = "DELETE FROM subscription WHERE number IN (SELECT"
+                                " number FROM subscription WHERE channel = ?1"
+                                " LIMIT ?2)",
+    [STMT_ATTRIBUTE_PUT] = "INSERT OR IGNORE INTO attribute(channel, name, value,"
+                           " subscription) VALUES(?1, ?2, ?3, ?4)",
+    [STMT_ATTRIBUTE_DROP] = "DELETE FROM attribute WHERE channel = ?1 AND name = ?2"
+                            " AND value = ?3 AND subscription = ?4",
+    [STMT_ATTRIBUTE_SWEEP] = "DELETE FROM attribute WHERE (channel, name, value,"
+                             " subscription) IN (SELECT channel, name, value,"
+                             " subscription FROM attribute WHERE channel = ?1"
+                             " LIMIT ?2)",
+    [STMT_POPULATION_PUT] = "INSERT OR REPLACE INTO population(channel, active,"
+                            " inactive) VALUES(?1, ?2, ?3)",
+    [STMT_REPORT_GET] = "SELECT at_ms FROM report WHERE notification = ?1"
+                        " AND subscription = ?2 AND what = ?3",
+    [STMT_REPORT_PUT] =
+        "INSERT OR REPLACE INTO report(notification, subscription, what,"
+        " at_ms) VALUES(?1, ?2, ?3, ?4)",
+
+#define NOTIFICATION_COLUMNS                                                           \
+    "number, channel, id, created_ms, feed_guid, body, delivered, clicked"
+    [STMT_NOTIFICATION_BY_ID] = "SELECT " NOTIFICATION_COLUMNS " FROM notification"
+                                " WHERE id = ?1 AND channel = ?2",
+    [STMT_NOTIFICATION_HAS] = "SELECT 1 FROM notification WHERE id = ?1"
+                              " AND channel = ?2",
+    [STMT_NOTIFICATION_LIST] = "SELECT " NOTIFICATION_COLUMNS " FROM notification"
+                               " WHERE channel = ?1 AND number < ?2"
+                               " ORDER BY number DESC",
+    [STMT_NOTIFICATION_ADD] =
+        "INSERT INTO notification(channel, feed_guid, body, id, created_ms, delivered,"
+        " clicked) VALUES(?1, ?2, ?3, ?4, ?5, 0, 0)",
+    [STMT_NOTIFICATION_SET] = "UPDATE notification SET feed_guid = ?2, body = ?3"
+                              " WHERE number = ?1",
+    [STMT_NOTIFICATION_COUNT] = "UPDATE notification SET delivered = delivered + ?2,"
+                                " clicked = clicked + ?3 WHERE number = ?1",
+    [STMT_NOTIFICATION_SWEEP] = "DELETE FROM notification WHERE number IN (SELECT"
+                                " number FROM notification WHERE channel = ?1"
+                                " LIMIT ?2)",
 };

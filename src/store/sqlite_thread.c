@@ -30,7 +30,11 @@
 /* While nobody asks for anything, the time is noted this often. */
 #define IDLE_S 60
 
-/* Rows of deleted webhooks that are cancelled at a time. */
+/* After a list has had the store's time for so long, others have it for this many times
+ * as long. */
+#define SCAN_REST 4
+
+/* Rows of deleted webhooks and channels that are dealt with at a time. */
 #define SWEEP_IDLE 500
 #define SWEEP_BUSY 50
 
@@ -145,7 +149,7 @@ take(struct sqlite_store *s)
         queue->head = queue->tail = NULL;
         queue->results = queue->others = 0;
     }
-    bool more = s->pending || !queue->closing;
+    bool more = s->pending || s->scans || !queue->closing;
     pthread_mutex_unlock(&queue->mutex);
     return more;
 }
@@ -192,6 +196,7 @@ sqlite_group_begin(struct sqlite_store *s)
     s->group.rows = 0;
     s->group.bytes = 0;
     s->group.unswept = s->unswept;
+    s->group.unswept_channels = s->unswept_channels;
     s->group.config = s->config;
     s->group.last_key = s->last_key;
     s->group.steady_ms = s->steady_ms;
@@ -209,6 +214,13 @@ group_forget_counts(struct sqlite_store *s, bool undo)
         w->touched = false;
     }
     s->group.touched = NULL;
+    for (struct sqlite_channel *c = s->group.touched_channels; c; c = c->next_touched) {
+        for (int inactive = 0; undo && inactive < 2; inactive++)
+            c->subscriptions[inactive] -= c->delta[inactive];
+        memset(c->delta, 0, sizeof(c->delta));
+        c->touched = false;
+    }
+    s->group.touched_channels = NULL;
 }
 
 static int
@@ -237,6 +249,7 @@ group_roll_back(struct sqlite_store *s, int reason)
     s->group.open = false;
     group_forget_counts(s, true);
     s->unswept = s->group.unswept;
+    s->unswept_channels = s->group.unswept_channels;
     s->config = s->group.config;
     s->last_key = s->group.last_key;
     s->steady_ms = s->group.steady_ms;
@@ -290,6 +303,11 @@ static const struct {
     [STORE_CALLS] = {false, sqlite_calls},
     [STORE_CALL] = {false, sqlite_call},
     [STORE_COUNTS] = {false, sqlite_counts},
+    [STORE_TOUCH] = {true, sqlite_touch},
+    [STORE_SUBSCRIPTIONS] = {false, sqlite_subscriptions},
+    [STORE_SUBSCRIPTION_COUNT] = {false, sqlite_subscription_count},
+    [STORE_PUT_NOTIFICATION] = {true, sqlite_put_notification},
+    [STORE_NOTIFICATIONS] = {false, sqlite_notifications},
 };
 
 static void
@@ -314,7 +332,16 @@ grant_lease(struct sqlite_store *s, struct store_op *op)
 }
 
 static void
-finish_op(struct sqlite_store *s, struct store_op *op)
+leave_pending(struct sqlite_store *s, const struct store_op *op, size_t results)
+{
+    if (op->kind == STORE_SETTLE)
+        s->pending_results -= results;
+    else
+        s->pending_others--;
+}
+
+static void
+complete(struct sqlite_store *s, struct store_op *op)
 {
     if (!kinds[op->kind].write) {
         if (!s->broken && kinds[op->kind].perform(s, op) < 0)
@@ -324,12 +351,15 @@ finish_op(struct sqlite_store *s, struct store_op *op)
     } else if (op->kind == STORE_PUT_WEBHOOK && op->result == 0) {
         grant_lease(s, op);
     }
-    if (op->kind == STORE_SETTLE)
-        s->pending_results -= results_of(op);
-    else
-        s->pending_others--;
     atomic_fetch_sub_explicit(&s->depth, 1, memory_order_relaxed);
     op->done(op);
+}
+
+static void
+finish_op(struct sqlite_store *s, struct store_op *op)
+{
+    leave_pending(s, op, results_of(op));
+    complete(s, op);
 }
 
 /* Performs the writes among the first pending operations in one transaction; *end is
@@ -354,11 +384,31 @@ write_group(struct sqlite_store *s, struct store_op **end)
     *end = op;
     if (rc == 0 && s->group.open && s->unswept)
         rc = sqlite_sweep(s, SWEEP_BUSY);
+    if (rc == 0 && s->group.open && s->unswept_channels)
+        rc = sqlite_sweep_channel(s, SWEEP_BUSY);
     if (rc == 0 && s->group.open)
         rc = group_commit(s);
     if (rc < 0)
         rc = group_roll_back(s, rc);
     return rc;
+}
+
+/* Whoever reads much waits in a line of their own. */
+static bool
+is_scan(struct store_op *op)
+{
+    return op->kind == STORE_SUBSCRIPTIONS &&
+           container_of(op, struct store_subscriptions, op)->id.n == 0;
+}
+
+static void
+add_scan(struct sqlite_store *s, struct store_op *op)
+{
+    op->next = NULL;
+    if (!s->scans)
+        s->last_scan = &s->scans;
+    *s->last_scan = op;
+    s->last_scan = &op->next;
 }
 
 /* Due calls are read after everything else of the group is done: whoever learns of a
@@ -375,6 +425,12 @@ perform_group(struct sqlite_store *s)
     while (s->pending != end) {
         struct store_op *op = s->pending;
         s->pending = op->next;
+        if (is_scan(op)) {
+            leave_pending(s, op, 0);
+            add_scan(s, op);
+            continue;
+        }
+        s->worked = true;
         if (op->kind == STORE_DUE) {
             op->next = NULL;
             *last_due = op;
@@ -438,9 +494,45 @@ idle_step(struct sqlite_store *s)
         return false;
     checkpoint(s, CHECKPOINT_IDLE_PAGES);
     note_time(s, IDLE_S * 1000);
-    if (!s->unswept || s->broken)
+    if (s->broken)
         return false;
-    return commit_own(s, sqlite_sweep(s, SWEEP_IDLE)) == 0;
+    if (s->unswept)
+        return commit_own(s, sqlite_sweep(s, SWEEP_IDLE)) == 0;
+    if (s->unswept_channels)
+        return commit_own(s, sqlite_sweep_channel(s, SWEEP_IDLE)) == 0;
+    return false;
+}
+
+/* How long lists have to rest; 0 = not. */
+static usec_t
+scan_rest(const struct sqlite_store *s)
+{
+    usec_t left = s->scan_at_us - clock_mono_us(s->clock);
+    return s->worked && left > 0 ? left : 0;
+}
+
+/* The next list, when its time has come. */
+static void
+scan_step(struct sqlite_store *s)
+{
+    if (!s->scans || scan_rest(s) > 0)
+        return;
+    struct store_op *op = s->scans;
+    s->scans = op->next;
+    usec_t begin_us = clock_mono_us(s->clock);
+    complete(s, op);
+    usec_t end_us = clock_mono_us(s->clock);
+    s->scan_at_us = end_us + (end_us - begin_us) * SCAN_REST;
+    s->worked = false;
+}
+
+static void
+sleep_until_scan(struct sqlite_store *s)
+{
+    usec_t rest_us = scan_rest(s);
+    const struct timespec time = {rest_us / 1000000, rest_us % 1000000 * 1000};
+    if (rest_us > 0)
+        wait_for_work(s, ASLEEP, &time);
 }
 
 static void
@@ -449,8 +541,11 @@ work(struct sqlite_store *s)
     const struct timespec linger = {0, LINGER_NS};
     const struct timespec idle = {IDLE_S, 0};
     while (take(s)) {
+        scan_step(s);
         if (!s->pending) {
-            if (!idle_step(s))
+            if (s->scans)
+                sleep_until_scan(s);
+            else if (!idle_step(s))
                 wait_for_work(s, ASLEEP, &idle);
             continue;
         }

@@ -105,12 +105,12 @@ idempotency_add(struct sqlite_store *s, const struct store_append *append,
 }
 
 static int
-event_add(struct sqlite_store *s, const struct store_append *append, uint64_t key,
+event_add(struct sqlite_store *s, uint64_t channel, uint64_t key,
           const struct store_event *event)
 {
     const enum sqlite_stmt add = STMT_EVENT_ADD;
     sqlite_key(s, add, 1, key);
-    sqlite_key(s, add, 2, append->channel);
+    sqlite_key(s, add, 2, channel);
     sqlite_int(s, add, 3, event->type);
     sqlite_text(s, add, 4, event->subscription);
     sqlite_blob(s, add, 5, event->body);
@@ -132,28 +132,29 @@ call_add(struct sqlite_store *s, struct sqlite_webhook *webhook, uint64_t key)
     return sqlite_run(s, add);
 }
 
-static int
-append_write(struct sqlite_store *s, struct store_append *append)
+int
+sqlite_append_rows(struct sqlite_store *s, uint64_t channel,
+                   const struct sqlite_rows *rows, uint64_t *first)
 {
-    uint64_t first = event_key_at(clock_steady_ms(s->clock));
-    if (first <= s->last_key)
-        first = s->last_key + 1;
-    s->last_key = first + append->n_events - 1;
+    uint64_t key = event_key_at(clock_steady_ms(s->clock));
+    if (key <= s->last_key)
+        key = s->last_key + 1;
+    s->last_key = key + rows->n_events - 1;
+    *first = key;
 
     size_t c = 0;
     struct sqlite_webhook *webhook = NULL;
-    for (size_t i = 0; i < append->n_events; i++) {
-        int rc = event_add(s, append, first + i, &append->events[i]);
-        for (; rc == 0 && c < append->n_calls && append->calls[c].event == i; c++) {
-            if (!webhook || webhook->number != append->calls[c].webhook)
-                webhook = map_get(&s->webhooks, append->calls[c].webhook, 0);
-            rc = call_add(s, webhook, first + i);
+    for (size_t i = 0; i < rows->n_events; i++) {
+        int rc = event_add(s, channel, key + i, &rows->events[i]);
+        size_t index = rows->base + i;
+        for (; rc == 0 && c < rows->n_calls && rows->calls[c].event == index; c++) {
+            if (!webhook || webhook->number != rows->calls[c].webhook)
+                webhook = map_get(&s->webhooks, rows->calls[c].webhook, 0);
+            rc = call_add(s, webhook, key + i);
         }
         if (rc < 0)
             return rc;
     }
-    append->first_key = first;
-    append->repeated = false;
     return 0;
 }
 
@@ -178,9 +179,12 @@ sqlite_append(struct sqlite_store *s, struct store_op *op)
     if (!calls_are_right(s, append))
         return sqlite_refuse(op, E_NOT_FOUND, "no such webhook in this channel");
 
+    const struct sqlite_rows rows = {append->events, append->n_events, append->calls,
+                                     append->n_calls, 0};
+    append->repeated = false;
     rc = sqlite_group_begin(s);
     if (rc == 0)
-        rc = append_write(s, append);
+        rc = sqlite_append_rows(s, append->channel, &rows, &append->first_key);
     if (rc == 0 && append->idempotency_key.n)
         rc = idempotency_add(s, append, expired);
     return rc;
@@ -433,6 +437,8 @@ sqlite_group_finish(struct sqlite_store *s)
     int rc = purge_idempotency(s, now);
     if (rc == 0)
         rc = write_tally(s);
+    if (rc == 0)
+        rc = sqlite_write_population(s);
     if (rc < 0 || now < s->steady_ms + STEADY_EVERY_MS)
         return rc;
     s->steady_ms = now;

@@ -11,7 +11,9 @@
  * grouped: one commit, one fsync, then all `done`s of the group in order. A read runs
  * when its turn to be done comes: it sees all writes submitted before it, and nothing
  * that is not committed. STORE_DUE comes last in its group: of a call that it shows,
- * the append's `done` has run before.
+ * the append's `done` has run before. STORE_SUBSCRIPTIONS may come later than all that
+ * was submitted after it: the store gives lists a share of its time, so that nobody who
+ * changes something waits for somebody who reads everything.
  *
  * result: 0, or
  *   E_FULL       the disk is full; nothing of this operation happened; try again later
@@ -36,6 +38,7 @@
 #include "base/crypto.h"
 #include "base/err.h"
 #include "base/types.h"
+#include "core/channel.h"
 #include "core/key.h"
 #include "core/record.h"
 #include "core/webhook.h"
@@ -54,6 +57,11 @@ enum store_kind {
     STORE_CALLS,
     STORE_CALL,
     STORE_COUNTS,
+    STORE_TOUCH,
+    STORE_SUBSCRIPTIONS,
+    STORE_SUBSCRIPTION_COUNT,
+    STORE_PUT_NOTIFICATION,
+    STORE_NOTIFICATIONS,
     STORE_KINDS
 };
 
@@ -171,6 +179,80 @@ struct store_drop_key {
     uint64_t config_after;
 };
 
+/* ---- subscriptions ---- */
+
+/* What an item of a touch is about, as far as it is known when its turn comes. Valid
+ * during decide. */
+struct store_found {
+    uint64_t channel; /* the item's, or the one that was found; 0 = none was */
+    const struct subscription_row *subscription; /* NULL = there is none */
+    const struct notification_row *notification; /* NULL = there is none */
+    msec_t reported_ms; /* steady: when the item's report was last remembered;
+                           MSEC_NEVER = never */
+};
+
+/* An attribute's value by which its subscription is found. */
+struct store_attribute {
+    struct slice name;
+    struct slice value; /* canonical JSON of one value, as it will be asked for */
+};
+
+/* What is to be written for it. Everything stays the caller's, and valid until the next
+ * decide or done. */
+struct store_decision {
+    const struct subscription_row *put; /* NULL = the subscription stays as it is */
+    const struct store_attribute *gone; /* with put: no longer found by these, */
+    size_t n_gone;
+    const struct store_attribute *come; /* and now by these */
+    size_t n_come;
+    bool report;                      /* remember the item's report, now */
+    const struct store_event *events; /* likewise to be appended */
+    size_t n_events;
+    const struct store_new_call *calls; /* as in store_append; their `event` counts over
+                                           all items of the operation */
+    size_t n_calls;
+};
+
+struct store_touch_item {
+    /* Which subscription: by its id; else by its push identity, among those that have
+     * not opted out. */
+    struct slice id;           /* n 0 = none */
+    uint64_t token;            /* 0 = none */
+    struct slice notification; /* the id of one that is involved; n 0 = none */
+    struct slice report; /* what is remembered of it and the subscription; n 0 = none */
+};
+
+/* Changes of subscriptions and the events that tell of them, in one commit: for each
+ * item in turn the store finds what there is, `decide` says what follows, and the store
+ * writes that before it looks for the next one. All or nothing.
+ *
+ * channel 0: that of the item's notification, if it has such a subscription, else the
+ * only one that has it; E_NOT_FOUND when that is none, or several (one item only).
+ *
+ * `decide` runs on the store's thread and only when `config` is current. It returns 0
+ * with the decision filled in, or an error, which is the operation's result; only for
+ * the first item, since nothing has been written then. */
+struct store_touch {
+    struct store_op op;
+    uint64_t channel; /* E_NOT_FOUND if there is none; 0 = see above */
+    uint64_t config;
+    const struct store_touch_item *items;
+    size_t n;
+    int (*decide)(struct store_touch *touch, size_t item,
+                  const struct store_found *found, struct store_decision *decision);
+    /* out: the events' keys are first_key, first_key + 1, … over all items */
+    uint64_t first_key;
+    size_t n_events;
+};
+
+/* Adds a notification, or replaces the one with its id. */
+struct store_put_notification {
+    struct store_op op;
+    struct notification_row *row; /* number, created_ms and counts are set by the store
+                                     when it is known already */
+    bool known;                   /* out: it was */
+};
+
 /* ---- what is due ---- */
 
 /* A place in a webhook's waiting calls, which are ordered by due time, then event. */
@@ -270,6 +352,40 @@ struct store_call_read {
     uint64_t webhook;
     void (*call)(struct store_call_read *read, const struct call_record *call);
     void (*attempt)(struct store_call_read *read, const struct attempt_record *attempt);
+};
+
+/* Subscriptions of a channel, in the order in which they were made. */
+struct store_subscriptions {
+    struct store_op op;
+    uint64_t channel;
+    uint64_t after;        /* numbers >; 0 = from the first */
+    struct slice after_id; /* n 0 = `after` counts; E_NOT_FOUND if there is none */
+    struct slice id;       /* n 0 = all; else this one alone */
+    /* name n 0 = all; else those that are found by it and one of the values */
+    struct slice name, values[2];
+    size_t max_rows; /* that are looked at in one go */
+    /* On the store's thread; false = that is enough, go on behind this one. */
+    bool (*each)(struct store_subscriptions *list, const struct subscription_row *row);
+    /* out: pass as `after` for what follows; 0 = that was all */
+    uint64_t next;
+};
+
+/* How many there are in a channel; cheap at any size. */
+struct store_subscription_count {
+    struct store_op op;
+    uint64_t channel;
+    uint64_t active, inactive;
+};
+
+/* Notifications of a channel, newest first. */
+struct store_notifications {
+    struct store_op op;
+    uint64_t channel;
+    uint64_t before; /* numbers <; UINT64_MAX = from the newest */
+    struct slice id; /* n 0 = all; else this one alone */
+    size_t limit;
+    void (*each)(struct store_notifications *list, const struct notification_row *row);
+    uint64_t next; /* 0 = that was all */
 };
 
 /* Calls by shown state, over all channels; cheap at any size. */

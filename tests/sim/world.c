@@ -202,7 +202,7 @@ await(struct sim *sim, const bool *done)
         CHECK(sim_step(sim, sim_now(sim) + 60000));
 }
 
-struct change {
+struct config_change {
     struct engine_change change;
     struct sim *sim;
     uint64_t webhook;
@@ -217,7 +217,7 @@ struct change {
 static void
 change_done(struct engine_change *base)
 {
-    struct change *change = container_of(base, struct change, change);
+    struct config_change *change = container_of(base, struct config_change, change);
     CHECK(base->result == 0);
     change->done = true;
     if (base->channel)
@@ -227,7 +227,7 @@ change_done(struct engine_change *base)
 }
 
 static void
-apply_change(struct sim *sim, struct change *change)
+apply_change(struct sim *sim, struct config_change *change)
 {
     change->sim = sim;
     change->change.done = change_done;
@@ -248,7 +248,7 @@ apply_channel(struct engine *engine, struct engine_change *change)
 static void
 make_channel(struct sim *sim)
 {
-    struct change change = {.change.apply = apply_channel};
+    struct config_change change = {.change.apply = apply_channel};
     apply_change(sim, &change);
 }
 
@@ -256,7 +256,7 @@ static int
 apply_new_webhook(struct engine *engine, struct engine_change *base)
 {
     (void)engine;
-    struct change *change = container_of(base, struct change, change);
+    struct config_change *change = container_of(base, struct config_change, change);
     char secret[SECRET_TEXT];
     secret_make(secret, &change->sim->rng.rng);
     base->webhook = webhook_new();
@@ -271,7 +271,7 @@ apply_new_webhook(struct engine *engine, struct engine_change *base)
 uint64_t
 sim_webhook_with(struct sim *sim, const struct retry_policy *policy)
 {
-    struct change change = {.change.apply = apply_new_webhook, .policy = policy};
+    struct config_change change = {.change.apply = apply_new_webhook, .policy = policy};
     apply_change(sim, &change);
     return change.number;
 }
@@ -285,7 +285,7 @@ sim_webhook(struct sim *sim)
 static int
 apply_state(struct engine *engine, struct engine_change *base)
 {
-    struct change *change = container_of(base, struct change, change);
+    struct config_change *change = container_of(base, struct config_change, change);
     struct webhook *now = engine_webhook_numbered(engine, change->webhook);
     CHECK(now);
     base->webhook = webhook_copy(now);
@@ -300,7 +300,7 @@ apply_state(struct engine *engine, struct engine_change *base)
 void
 sim_enable(struct sim *sim, uint64_t webhook, bool enabled)
 {
-    struct change change = {
+    struct config_change change = {
         .change.apply = apply_state, .webhook = webhook, .enabled = enabled};
     apply_change(sim, &change);
 }
@@ -308,7 +308,7 @@ sim_enable(struct sim *sim, uint64_t webhook, bool enabled)
 void
 sim_delete(struct sim *sim, uint64_t webhook)
 {
-    struct change change = {
+    struct config_change change = {
         .change.apply = apply_state, .webhook = webhook, .deleted = true};
     apply_change(sim, &change);
 }

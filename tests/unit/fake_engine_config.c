@@ -24,6 +24,29 @@ engine_channel(struct engine *engine, struct slice id)
     return found;
 }
 
+struct channel *
+engine_channel_of_bundle(struct engine *engine, struct slice bundle)
+{
+    struct channel *found = NULL;
+    pthread_mutex_lock(&engine->lock);
+    for (size_t i = 0; i < engine->n_channels && !found; i++)
+        if (settings_have_bundle(&engine->channels[i]->settings, bundle))
+            found = channel_ref(engine->channels[i]);
+    pthread_mutex_unlock(&engine->lock);
+    return found;
+}
+
+bool
+engine_origin_known(struct engine *engine, struct slice origin)
+{
+    bool known = false;
+    pthread_mutex_lock(&engine->lock);
+    for (size_t i = 0; i < engine->n_channels && !known; i++)
+        known = settings_allow_origin(&engine->channels[i]->settings, origin);
+    pthread_mutex_unlock(&engine->lock);
+    return known;
+}
+
 bool
 engine_channel_id(struct engine *engine, uint64_t number, char out[ID_MAX + 1])
 {

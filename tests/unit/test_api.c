@@ -11,7 +11,6 @@ an_unknown_path_is_not_found(void **state)
 {
     struct fixture *f = *state;
     static const char *const paths[] = {
-        "/",
         "/v1",
         "/v1/",
         "/v1/channels/",
@@ -20,7 +19,6 @@ an_unknown_path_is_not_found(void **state)
         "/v1/channels/one/calls/x/y",
         "/v1/../v1/channels",
         "/v1/%63hannels",
-        "//v1/channels",
         "/v1/channels/one/webhooks/w/replay",
     };
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
@@ -28,6 +26,19 @@ an_unknown_path_is_not_found(void **state)
         is(f, "/status", "404");
         is(f, "/title", "\"Not Found\"");
         header_is(f, "Content-Type", "application/problem+json");
+    }
+}
+
+static void
+a_path_that_is_none_of_ours_is_answered_as_the_platform_does(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const paths[] = {"/", "//v1/channels", "/V1/channels",
+                                        "/nowhere", "/subscription/nowhere"};
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        get(f, 404, paths[i], f->admin);
+        assert_true(slice_is(f->body, "{\"error\":\"Not found\"}"));
+        header_is(f, "Content-Type", "application/json");
     }
 }
 
@@ -451,6 +462,7 @@ main(void)
     cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         WITH_SERVER(an_unknown_path_is_not_found),
+        WITH_SERVER(a_path_that_is_none_of_ours_is_answered_as_the_platform_does),
         WITH_SERVER(a_wrong_method_is_told_the_right_ones),
         WITH_SERVER(head_is_get_without_the_body),
         WITH_SERVER(answers_are_neither_kept_nor_guessed_about),

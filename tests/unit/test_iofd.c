@@ -119,6 +119,112 @@ an_address_that_is_none_is_refused_with_its_text(void **state)
     }
 }
 
+static void
+an_address_alone_is_read(void **state)
+{
+    static const struct {
+        const char *in, *out;
+    } rows[] = {
+        {"192.0.2.1", "192.0.2.1:0"},
+        {"255.255.255.255", "255.255.255.255:0"},
+        {"0.0.0.0", "0.0.0.0:0"},
+        {"2001:DB8::1", "[2001:db8::1]:0"},
+        {"[2001:db8::1]", "[2001:db8::1]:0"},
+        {"::", "[::]:0"},
+        {"[::]", "[::]:0"},
+        {"::ffff:192.0.2.1", "[::ffff:192.0.2.1]:0"},
+        {"1:2:3:4:5:6:255.255.255.255", "[1:2:3:4:5:6:ffff:ffff]:0"},
+        {"2001:0db8:0000:0000:0000:0000:0000:0001", "[2001:db8::1]:0"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct sockaddr_storage address;
+        char text[64];
+
+        assert_true(addr_parse_ip(slice_of(rows[i].in), &address));
+        addr_format(text, sizeof(text), (struct sockaddr *)&address);
+        assert_string_equal(text, rows[i].out);
+    }
+}
+
+static void
+what_is_not_an_address_alone_is_none(void **state)
+{
+    static const char *const rows[] = {
+        "",
+        "[",
+        "]",
+        "[]",
+        "[[::1]]",
+        "1.2.3.4:80",
+        "[::1]:80",
+        "[1.2.3.4]",
+        "[::1",
+        "::1]",
+        " 1.2.3.4",
+        "1.2.3.4 ",
+        "1.2.3",
+        "1.2.3.4.5",
+        "1.2.3.256",
+        "01.2.3.4",
+        "0x1.2.3.4",
+        "16909060",
+        "localhost",
+        "fe80::1%lo",
+        "1::2::3",
+        "12345::",
+        "1:2:3:4:5:6:7:8:9",
+        "unknown",
+        "_hidden",
+        "1.2.3.4,",
+        ":",
+        ":::",
+        "-1.2.3.4",
+        "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct sockaddr_storage address = {.ss_family = 77};
+
+        if (addr_parse_ip(slice_of(rows[i]), &address))
+            fail_msg("\"%s\" is read", rows[i]);
+        assert_int_equal(address.ss_family, 77);
+    }
+    assert_false(addr_parse_ip(SLICE("1.2.3.4\0"), &(struct sockaddr_storage){0}));
+    assert_false(addr_parse_ip((struct slice){0}, &(struct sockaddr_storage){0}));
+}
+
+static void
+an_address_is_known_by_what_its_owner_cannot_choose(void **state)
+{
+    static const struct {
+        const char *address;
+        uint64_t key;
+    } rows[] = {
+        {"192.0.2.1:80", 0xc0000201},
+        {"192.0.2.1:443", 0xc0000201},
+        {"[::ffff:192.0.2.1]:80", 0xc0000201},
+        {"255.254.253.252:1", 0xfffefdfc},
+        {"[2001:db8:3:4::1]:80", UINT64_C(0x20010db800030004)},
+        {"[2001:db8:3:4:ffff:ffff:ffff:ffff]:81", UINT64_C(0x20010db800030004)},
+        {"[2001:db8:3:5::1]:80", UINT64_C(0x20010db800030005)},
+        {"[fedc::]:80", UINT64_C(0xfedc000000000000)},
+    };
+    struct sockaddr_storage address;
+    struct sockaddr unknown = {.sa_family = AF_UNIX};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        socklen_t len;
+
+        assert_int_equal(addr_parse(rows[i].address, &address, &len, NULL), 0);
+        assert_true(addr_key((struct sockaddr *)&address) == rows[i].key);
+    }
+    assert_true(addr_key(&unknown) == 0);
+}
+
 /* ---- files ---- */
 
 static void
@@ -203,6 +309,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_is_read_and_printed),
         cmocka_unit_test(an_address_that_is_none_is_refused_with_its_text),
+        cmocka_unit_test(an_address_alone_is_read),
+        cmocka_unit_test(what_is_not_an_address_alone_is_none),
+        cmocka_unit_test(an_address_is_known_by_what_its_owner_cannot_choose),
         cmocka_unit_test_setup_teardown(a_file_is_written_whole_with_its_mode,
                                         make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_write_that_fails_leaves_nothing_behind,

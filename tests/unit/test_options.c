@@ -22,7 +22,7 @@
 #define WORDS_MAX 12
 
 /* What a command takes. */
-static uint64_t
+static option_set
 taken_by(const char *name, const char *verb)
 {
     for (size_t i = 0; i < command_count; i++) {
@@ -36,7 +36,7 @@ taken_by(const char *name, const char *verb)
 
 /* The words of a command line, read as flags. */
 static int
-read_words(struct options *options, uint64_t taken, const char *const *words,
+read_words(struct options *options, option_set taken, const char *const *words,
            char **args, size_t *n_args, struct err *err)
 {
     char *argv[WORDS_MAX + 1];
@@ -50,7 +50,7 @@ read_words(struct options *options, uint64_t taken, const char *const *words,
 }
 
 static int
-read_env(struct options *options, uint64_t taken, const char *variable, bool strict,
+read_env(struct options *options, option_set taken, const char *variable, bool strict,
          struct err *err)
 {
     char *env[] = {(char *)(uintptr_t)variable, NULL};
@@ -143,7 +143,7 @@ struct refusal {
 };
 
 static void
-check_refusals(uint64_t taken, const struct refusal *cases, size_t n_cases)
+check_refusals(option_set taken, const struct refusal *cases, size_t n_cases)
 {
     for (size_t i = 0; i < n_cases; i++) {
         struct options options;
@@ -311,7 +311,7 @@ a_flag_goes_before_a_variable_before_the_file_before_the_default(void **state)
     for (unsigned given = 0; given < 8; given++) {
         const char *words[] = {given & 4 ? "--window=4" : NULL, NULL};
         static const char file[] = "window = 1\n";
-        uint64_t taken = taken_by("serve", NULL);
+        option_set taken = taken_by("serve", NULL);
         struct options options;
         struct err err = {0};
         char *args[WORDS_MAX];
@@ -578,7 +578,7 @@ no_command_takes_two_options_of_one_name(void **state)
 {
     (void)state;
     for (size_t c = 0; c < command_count; c++) {
-        uint64_t taken = command_table[c].options;
+        option_set taken = command_table[c].options;
         assert_int_equal(command_table[c].needed & ~taken, 0);
         for (size_t i = 0; i < OPTIONS; i++) {
             for (size_t j = 0; j < i; j++) {
@@ -593,7 +593,7 @@ static void
 every_option_is_taken_by_a_command(void **state)
 {
     (void)state;
-    uint64_t taken = 0;
+    option_set taken = 0;
     for (size_t c = 0; c < command_count; c++)
         taken |= command_table[c].options;
     for (size_t i = 0; i < OPTIONS; i++) {
