@@ -193,7 +193,7 @@ reader_text(struct reader *rd, const struct json_token *value, size_t min, size_
 int
 reader_id(struct reader *rd, const struct json_token *value, char out[ID_MAX + 1])
 {
-    struct slice id;
+    struct slice id = SLICE("");
     int rc = reader_text(rd, value, 1, ID_MAX, &id);
     if (rc != 0)
         return rc;

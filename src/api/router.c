@@ -86,11 +86,11 @@ static const struct route routes[] = {
 
     {"GET", CHANNEL "/notifications", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY, QUERY_PAGE,
      notifications_list, 0},
-    {"POST", CHANNEL "/notifications", ROUTE_KEYED, MAY_INGEST, ROUTE_JSON, 0,
+    {"POST", CHANNEL "/notifications", ROUTE_KEYED, MAY_MANAGE, ROUTE_JSON, 0,
      notifications_create, 0},
     {"GET", CHANNEL "/notifications/{i}", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY, 0,
      notifications_show, 0},
-    {"PUT", CHANNEL "/notifications/{i}", ROUTE_KEYED, MAY_INGEST, ROUTE_JSON, 0,
+    {"PUT", CHANNEL "/notifications/{i}", ROUTE_KEYED, MAY_MANAGE, ROUTE_JSON, 0,
      notifications_put, 0},
 
     {"GET", "/v1/channels", ROUTE_NARROW, MAY_READ, ROUTE_NO_BODY, QUERY_PAGE,

@@ -529,6 +529,24 @@ settings_show(struct api_request *r)
     answer_settings(r, r->channel);
 }
 
+/* An app that asks for its channel by its bundle id must get one answer. */
+static int
+bundles_check(struct engine *engine, const struct channel *channel, struct err *err)
+{
+    const struct channel_settings *settings = &channel->settings;
+    int rc = 0;
+
+    for (size_t i = 0; i < settings->n_bundles && rc == 0; i++) {
+        struct channel *other =
+            engine_channel_of_bundle(engine, slice_of(settings->bundles[i]));
+        if (other && other->number != channel->number)
+            rc = err_set(err, E_CONFLICT, "bundleIds: %s is another channel's",
+                         settings->bundles[i]);
+        channel_unref(other);
+    }
+    return rc;
+}
+
 static int
 edit_apply(struct engine *engine, struct engine_change *change)
 {
@@ -538,6 +556,8 @@ edit_apply(struct engine *engine, struct engine_change *change)
         return E_NOT_FOUND;
     apply_body(&channel->settings, r->own);
     int rc = settings_fit(&channel->settings, &change->err);
+    if (rc == 0)
+        rc = bundles_check(engine, channel, &change->err);
     if (rc == 0)
         change->channel = channel;
     else

@@ -76,7 +76,7 @@ set_attribute(struct change_work *work, struct slice name, struct slice value)
     struct slice old = attribute_of(now, name);
     struct buf *next = &work->out->attributes[work->spare];
 
-    /* What did not fit before stays failed, and what is there stays whole. */
+    /* What did not fit stays failed, and nobody looks into it. */
     if (work->out->attributes[!work->spare].failed)
         return;
     if (old.p ? slice_eq(old, value) : !value.p)
@@ -84,8 +84,6 @@ set_attribute(struct change_work *work, struct slice name, struct slice value)
     buf_reset(next);
     attributes_with(next, now, name, value);
     work->spare = !work->spare;
-    if (next->failed)
-        return;
     work->after->member[MEMBER_ATTRIBUTES] = buf_slice(next);
     work->attributes_changed = true;
 }

@@ -62,10 +62,11 @@ static const struct {
 
 #define LIST_TEXT_MAX 256 /* bytes of a string in a list */
 
-/* What a push goes to; the first one that is known stands for the device. */
+/* What a push goes to; the first one that is known stands for the device. Secrets only:
+ * whoever names one is told the subscription's id. */
 static const enum member identities[] = {MEMBER_FCM_TOKEN, MEMBER_HMS_TOKEN,
                                          MEMBER_ADM_TOKEN, MEMBER_APNS_TOKEN,
-                                         MEMBER_ENDPOINT,  MEMBER_EMAIL};
+                                         MEMBER_ENDPOINT};
 
 const char *
 member_name(enum member member)

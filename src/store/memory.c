@@ -139,8 +139,9 @@ memory_append_rows(struct memory_store *m, uint64_t channel,
                    const struct store_new_call *calls, size_t n_calls, size_t base)
 {
     uint64_t first = event_key_at(clock_steady_ms(m->clock));
-    if (m->n_events && first <= m->events[m->n_events - 1]->record.key)
-        first = m->events[m->n_events - 1]->record.key + 1;
+    uint64_t last = m->n_events ? m->events[m->n_events - 1]->record.key : 0;
+    if (first <= last || base > 0) /* an operation's keys have no gap */
+        first = last + 1;
     size_t c = 0;
     for (size_t i = 0; i < n_events; i++) {
         struct memory_event *event = xcalloc(1, sizeof(*event));

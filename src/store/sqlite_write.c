@@ -137,7 +137,7 @@ sqlite_append_rows(struct sqlite_store *s, uint64_t channel,
                    const struct sqlite_rows *rows, uint64_t *first)
 {
     uint64_t key = event_key_at(clock_steady_ms(s->clock));
-    if (key <= s->last_key)
+    if (key <= s->last_key || rows->base > 0) /* an operation's keys have no gap */
         key = s->last_key + 1;
     s->last_key = key + rows->n_events - 1;
     *first = key;
