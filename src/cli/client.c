@@ -5,18 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/iofd.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/timefmt.h"
+#include "cli/value.h"
 
-#define TIMEOUT_MS ((long)30000)
+#define SILENCE_S  30L /* without a byte, to connect or while a request lasts */
 #define ANSWER_MAX ((size_t)64 << 20)
 #define KEY_MAX    512
 
 struct client {
     CURL *curl;
-    char *base; /* without a slash at its end */
-    char *key;  /* as a header line */
+    char *base;            /* without a slash at its end */
+    char *key;             /* as a header line */
+    const char *data_flag; /* --data, unless that is something else in this command */
     bool loopback;
     char why[CURL_ERROR_SIZE];
 };
@@ -31,12 +35,17 @@ key_is_given(const struct options *options, enum option_id data)
            option_source(options, OPTION_KEY) >= option_source(options, data);
 }
 
-static int
-read_key(char **out, const struct options *options, struct err *err)
+static enum option_id
+data_option(const struct command_line *line)
 {
-    /* send's --data is something else. */
-    enum option_id data =
-        option_given(options, OPTION_DATA_DIR) ? OPTION_DATA_DIR : OPTION_KEY_DATA;
+    return line->command->options & OPT(DATA_DIR) ? OPTION_DATA_DIR : OPTION_KEY_DATA;
+}
+
+static int
+read_key(char **out, const struct command_line *line, struct err *err)
+{
+    const struct options *options = &line->options;
+    enum option_id data = data_option(line);
     if (key_is_given(options, data)) {
         *out = xstrdup(option_text(options, OPTION_KEY));
         return 0;
@@ -57,18 +66,18 @@ read_key(char **out, const struct options *options, struct err *err)
     else
         err_wrap(err,
                  "no key: give one with --key or PUSHWIRE_KEY, or the server's "
-                 "data folder with %s",
-                 data == OPTION_DATA_DIR ? "--data-dir" : "PUSHWIRE_DATA or --data");
+                 "data folder with PUSHWIRE_DATA or --%s",
+                 option_table[data].name);
     return rc;
 }
 
 static int
-set_key(struct client *client, const struct options *options, struct err *err)
+set_key(struct client *client, const struct command_line *line, struct err *err)
 {
     char *key;
     struct buf header;
 
-    int rc = read_key(&key, options, err);
+    int rc = read_key(&key, line, err);
     if (rc != 0)
         return rc;
     for (const char *p = key; *p; p++) {
@@ -144,17 +153,18 @@ set_url(struct client *client, const char *url, struct err *err)
 }
 
 int
-client_open(struct client **out, const struct options *options, struct err *err)
+client_open(struct client **out, const struct command_line *line, struct err *err)
 {
     struct client *client = xcalloc(1, sizeof(*client));
     int rc = 0;
 
+    client->data_flag = option_table[data_option(line)].name;
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         rc = err_set(err, E_NO_MEMORY, "libcurl does not start");
     if (rc == 0)
-        rc = set_url(client, option_text(options, OPTION_URL), err);
+        rc = set_url(client, option_text(&line->options, OPTION_URL), err);
     if (rc == 0)
-        rc = set_key(client, options, err);
+        rc = set_key(client, line, err);
     if (rc == 0 && !(client->curl = curl_easy_init()))
         rc = err_set(err, E_NO_MEMORY, "libcurl does not start");
     if (rc != 0) {
@@ -253,7 +263,10 @@ prepare(struct client *client, const char *method, const char *url, const char *
     curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
+    /* Not a total time: a page of an export may be long and the line slow. */
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, SILENCE_S);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, SILENCE_S);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "pushwire/" PUSHWIRE_VERSION);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, client->why);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
@@ -278,8 +291,7 @@ no_answer(const struct client *client, CURLcode code, struct err *err)
                        "(--url or PUSHWIRE_URL says where)\n%s",
                        client->base, why);
     if (code == CURLE_OPERATION_TIMEDOUT)
-        return err_set(err, E_IO, "%s did not answer within %ld s", client->base,
-                       TIMEOUT_MS / 1000);
+        return err_set(err, E_IO, "%s was silent for %ld s", client->base, SILENCE_S);
     if (code == CURLE_WRITE_ERROR)
         return err_set(err, E_TOO_LARGE, "the answer is too large");
     return err_set(err, E_IO, "%s: %s", client->base, why);
@@ -287,18 +299,24 @@ no_answer(const struct client *client, CURLcode code, struct err *err)
 
 /* ---- problem documents ---- */
 
-static const char *
-next_step(long status)
+static void
+add_next_step(struct buf *text, const struct client *client, long status)
 {
     switch (status) {
     case 401:
-        return "\nGive the right key with --key, PUSHWIRE_KEY or --data DIR.";
+        buf_addf(text, "\nGive the right key with --key, PUSHWIRE_KEY or --%s DIR.",
+                 client->data_flag);
+        break;
     case 403:
-        return "\nThis needs a key with another role: pushwire key create --help";
+        buf_adds(text, "\nThis needs a key with another role: pushwire key create "
+                       "--help");
+        break;
+    case 429:
     case 503:
-        return "\nTry again in a moment.";
+        buf_adds(text, "\nTry again in a moment.");
+        break;
     default:
-        return "";
+        break;
     }
 }
 
@@ -330,7 +348,7 @@ clean(struct buf *text)
 }
 
 static int
-refused(const struct reply *answer, struct err *err)
+refused(const struct client *client, const struct reply *answer, struct err *err)
 {
     struct json_doc doc;
     struct err not_json;
@@ -348,8 +366,9 @@ refused(const struct reply *answer, struct err *err)
         buf_addf(&text, ": %s", not_json.text);
     }
     clean(&text);
-    err_set(err, answer->status == 404 ? E_NOT_FOUND : E_INVALID, "%s%s",
-            text.p ? text.p : "", next_step(answer->status));
+    add_next_step(&text, client, answer->status);
+    err_set(err, answer->status == 404 ? E_NOT_FOUND : E_INVALID, "%s",
+            text.p ? text.p : "");
     buf_fini(&text);
     json_fini(&doc);
     return err->code;
@@ -381,7 +400,32 @@ client_call(struct client *client, const char *method, const char *path,
     buf_fini(&url);
     if (code != CURLE_OK)
         return no_answer(client, code, err);
-    return answer->status / 100 == 2 ? 0 : refused(answer, err);
+    return answer->status / 100 == 2 ? 0 : refused(client, answer, err);
+}
+
+const char *
+client_header(struct client *client, const char *name)
+{
+    struct curl_header *header;
+
+    if (curl_easy_header(client->curl, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+        return NULL;
+    return header->value;
+}
+
+msec_t
+client_retry_after(struct client *client)
+{
+    const char *text = client_header(client, "Retry-After");
+    int64_t seconds;
+    msec_t at_ms;
+
+    if (text && value_int(text, &seconds) && seconds >= 0)
+        return seconds < INT32_MAX ? seconds * 1000 : MSEC_NEVER;
+    if (!text || !time_parse_http(slice_of(text), &at_ms))
+        return -1;
+    msec_t wait_ms = at_ms - clock_wall_us(&clock_system) / 1000;
+    return wait_ms > 0 ? wait_ms : 0;
 }
 
 /* ---- paths ---- */

@@ -7,14 +7,14 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
-#include "cli/options.h"
+#include "cli/command.h"
 
 #define CLIENT_PATH_MAX 8192
 
 struct client;
 
 /* Takes the server's URL and the key from --url, --key, --data, or the variables. */
-int client_open(struct client **out, const struct options *options,
+int client_open(struct client **out, const struct command_line *line,
                 struct err *err) must_check;
 void client_close(struct client *client); /* NULL is fine */
 
@@ -32,6 +32,13 @@ void reply_fini(struct reply *answer);
 int client_call(struct client *client, const char *method, const char *path,
                 const char *type, struct slice body, struct reply *answer,
                 struct err *err) must_check;
+
+/* A header of the last answer, also of one that refused; NULL if it has none. Valid
+ * until the next call. */
+const char *client_header(struct client *client, const char *name);
+/* How long the last answer asks to wait before the next try; -1 when it does not say.
+ */
+msec_t client_retry_after(struct client *client);
 
 /* Parses an answer, which must be an object. What was stored is as deep as it may be
  * and stands inside the answer's own values: `doc` is set to read that, too. */

@@ -76,6 +76,30 @@ int call_list(const struct command_line *line);
 int call_show(const struct command_line *line);
 int call_retry(const struct command_line *line);
 
+int subscription_list(const struct command_line *line);
+int subscription_show_one(const struct command_line *line);
+int subscription_put(const struct command_line *line);
+int subscription_delete(const struct command_line *line);
+int subscription_export(const struct command_line *line);
+int subscription_import(const struct command_line *line);
+
+int notification_list(const struct command_line *line);
+int notification_show(const struct command_line *line);
+int notification_create(const struct command_line *line);
+
+int topic_list(const struct command_line *line);
+int topic_create(const struct command_line *line);
+int topic_delete(const struct command_line *line);
+int tag_list(const struct command_line *line);
+int tag_create(const struct command_line *line);
+int tag_delete(const struct command_line *line);
+int attribute_list(const struct command_line *line);
+int attribute_create(const struct command_line *line);
+int attribute_delete(const struct command_line *line);
+
+int config_show(const struct command_line *line);
+int config_change(const struct command_line *line);
+
 int key_create(const struct command_line *line);
 int key_list(const struct command_line *line);
 int key_delete(const struct command_line *line);

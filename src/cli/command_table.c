@@ -4,8 +4,10 @@
 
 #define CLIENT  (OPT(URL) | OPT(KEY) | OPT(KEY_DATA) | OPT(JSON))
 #define CHANNEL (CLIENT | OPT(CHANNEL))
-#define RETRY   (OPT(MAX_RETRIES) | OPT(INITIAL_DELAY) | OPT(FACTOR) | OPT(MAX_DELAY))
-#define FILTER  (OPT(TYPE) | OPT(SUBSCRIPTION) | OPT(SINCE) | OPT(UNTIL) | OPT(LIMIT))
+/* Where --data is a file that is sent. */
+#define WITH_DATA ((CHANNEL & ~OPT(KEY_DATA)) | OPT(DATA_DIR))
+#define RETRY     (OPT(MAX_RETRIES) | OPT(INITIAL_DELAY) | OPT(FACTOR) | OPT(MAX_DELAY))
+#define FILTER    (OPT(TYPE) | OPT(SUBSCRIPTION) | OPT(SINCE) | OPT(UNTIL) | OPT(LIMIT))
 
 const struct command_group command_groups[] = {
     {"serve", "run the server"},
@@ -15,6 +17,12 @@ const struct command_group command_groups[] = {
     {"webhook", "the same for a channel's webhooks; enable, disable, test, secret"},
     {"event", "list and show a channel's events"},
     {"call", "list, show and retry a channel's calls"},
+    {"subscription", "list, show, put, delete, export, import subscriptions"},
+    {"notification", "list, show and create a channel's notifications"},
+    {"topic", "list, create, delete a channel's topics"},
+    {"tag", "list, create, delete a channel's tags"},
+    {"attribute", "list, create, delete a channel's attributes"},
+    {"config", "show and change what a channel says to its apps"},
     {"key", "create, list, delete API keys"},
 };
 const size_t command_group_count = ARRAY_LEN(command_groups);
@@ -34,9 +42,7 @@ const struct command command_table[] = {
          OPT(CALLS) | OPT(QUIET),
      0, "Receives calls and prints each: a webhook's other end, for development."},
     {"send", NULL, "[TYPE]", 0, 1, send_run,
-     (CHANNEL & ~OPT(KEY_DATA)) | OPT(DATA_DIR) | OPT(PAYLOAD) | OPT(COUNT) |
-         OPT(SUBSCRIPTION),
-     OPT(CHANNEL),
+     WITH_DATA | OPT(PAYLOAD) | OPT(COUNT) | OPT(SUBSCRIPTION), OPT(CHANNEL),
      "Sends a sample event of a type, or with --data your own, and prints its id."},
 
     {"channel", "create", "NAME", 1, 1, channel_create, CLIENT | OPT(ID), 0,
@@ -84,6 +90,58 @@ const struct command command_table[] = {
      "Shows a call with each of its attempts."},
     {"call", "retry", "ID", 1, 1, call_retry, CHANNEL, OPT(CHANNEL),
      "Tries a call again now, also when it has failed or succeeded."},
+
+    {"subscription", "list", NULL, 0, 0, subscription_list,
+     CHANNEL | OPT(TOPIC) | OPT(TAG) | OPT(PLATFORM) | OPT(LANGUAGE) | OPT(COUNTRY) |
+         OPT(ATTRIBUTE) | OPT(VALUE) | OPT(ACTIVE) | OPT(INACTIVE) | OPT(SYNCED_SINCE) |
+         OPT(LIMIT),
+     OPT(CHANNEL), "Lists a channel's subscriptions, oldest first."},
+    {"subscription", "show", "ID", 1, 1, subscription_show_one, CHANNEL, OPT(CHANNEL),
+     "Shows a subscription."},
+    {"subscription", "put", "ID", 1, 1, subscription_put, WITH_DATA | OPT(OBJECT),
+     OPT(CHANNEL) | OPT(OBJECT),
+     "Makes or replaces a subscription: with --data a JSON object of all its members."},
+    {"subscription", "delete", "ID", 1, 1, subscription_delete, CHANNEL, OPT(CHANNEL),
+     "Opts a subscription out; its push tokens and topics are forgotten."},
+    {"subscription", "export", NULL, 0, 0, subscription_export, CHANNEL | OPT(OUTPUT),
+     OPT(CHANNEL),
+     "Writes all of a channel's subscriptions, one a line, with their push tokens."},
+    {"subscription", "import", "FILE", 1, 1, subscription_import, CHANNEL | OPT(EMIT),
+     OPT(CHANNEL),
+     "Makes or replaces subscriptions: a line of FILE each, as exported; - is stdin."},
+
+    {"notification", "list", NULL, 0, 0, notification_list, CHANNEL | OPT(LIMIT),
+     OPT(CHANNEL), "Lists a channel's notifications, newest first."},
+    {"notification", "show", "ID", 1, 1, notification_show, CHANNEL, OPT(CHANNEL),
+     "Shows a notification with how often it was delivered and clicked."},
+    {"notification", "create", NULL, 0, 0, notification_create,
+     CHANNEL | OPT(ID) | OPT(TITLE) | OPT(LINK) | OPT(FEED_GUID), OPT(CHANNEL),
+     "Tells of a notification; one with this id is replaced. It sends no push."},
+
+    {"topic", "create", "NAME", 1, 1, topic_create, CHANNEL | OPT(ID), OPT(CHANNEL),
+     "Creates a topic that the channel's apps may offer."},
+    {"topic", "list", NULL, 0, 0, topic_list, CHANNEL, OPT(CHANNEL),
+     "Lists a channel's topics."},
+    {"topic", "delete", "ID", 1, 1, topic_delete, CHANNEL, OPT(CHANNEL),
+     "Deletes a topic; subscriptions that have it keep it."},
+    {"tag", "create", "NAME", 1, 1, tag_create, CHANNEL | OPT(ID), OPT(CHANNEL),
+     "Creates a tag that the channel's apps may set."},
+    {"tag", "list", NULL, 0, 0, tag_list, CHANNEL, OPT(CHANNEL),
+     "Lists a channel's tags."},
+    {"tag", "delete", "ID", 1, 1, tag_delete, CHANNEL, OPT(CHANNEL),
+     "Deletes a tag; subscriptions that have it keep it."},
+    {"attribute", "create", "ID", 1, 1, attribute_create, CHANNEL | OPT(NAME),
+     OPT(CHANNEL), "Creates an attribute that the channel's apps may set."},
+    {"attribute", "list", NULL, 0, 0, attribute_list, CHANNEL, OPT(CHANNEL),
+     "Lists a channel's attributes."},
+    {"attribute", "delete", "ID", 1, 1, attribute_delete, CHANNEL, OPT(CHANNEL),
+     "Deletes an attribute; subscriptions that have it keep it."},
+
+    {"config", "show", NULL, 0, 0, config_show, CHANNEL, OPT(CHANNEL),
+     "Shows a channel's settings."},
+    {"config", "change", NULL, 0, 0, config_change, WITH_DATA | OPT(OBJECT),
+     OPT(CHANNEL) | OPT(OBJECT),
+     "Changes the settings that the JSON object of --data names; the rest stays."},
 
     {"key", "create", NULL, 0, 0, key_create, CHANNEL | OPT(ROLE), OPT(ROLE),
      "Creates a key and shows it, once."},

@@ -7,11 +7,11 @@
 #define INDENT   "    "
 #define TEXT_MAX ((size_t)4 << 20)
 
-/* Columns of the lists that stand inside records: a call's attempts, an event's calls.
- */
+/* Columns of the lists that stand inside records: a call's attempts, an event's calls,
+ * a channel's topics. */
 static const char *const inner_columns[] = {
-    "n",          "_id",     "webhook", "state", "attempts", "at", "nextAttemptAt",
-    "durationMs", "verdict", "status",  "reason"};
+    "n",  "_id",           "id",         "name",    "webhook", "state", "attempts",
+    "at", "nextAttemptAt", "durationMs", "verdict", "status",  "reason"};
 
 /* ---- one value ---- */
 

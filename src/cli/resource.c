@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/timefmt.h"
 #include "cli/client.h"
+#include "cli/input.h"
 #include "cli/record.h"
 #include "cli/value.h"
 
@@ -54,8 +55,9 @@ channel_path(const struct command_line *line, const char *fmt, ...)
 }
 
 /* As the server takes it: a duration is so long ago. */
-static void
-add_time(const struct command_line *line, struct buf *path, enum option_id id)
+void
+path_add_time(struct buf *path, const char *name, const struct command_line *line,
+              enum option_id id)
 {
     const char *text = option_text(&line->options, id);
     char then[TIME_TEXT];
@@ -66,7 +68,7 @@ add_time(const struct command_line *line, struct buf *path, enum option_id id)
         time_format(then, ago < now_ms ? now_ms - ago : 0);
         text = then;
     }
-    path_add_query(path, option_table[id].name, text);
+    path_add_query(path, name, text);
 }
 
 void
@@ -76,8 +78,8 @@ resource_filter(const struct command_line *line, struct buf *path)
 
     path_add_query(path, "type", option_text(options, OPTION_TYPE));
     path_add_query(path, "subscription", option_text(options, OPTION_SUBSCRIPTION));
-    add_time(line, path, OPTION_SINCE);
-    add_time(line, path, OPTION_UNTIL);
+    path_add_time(path, "since", line, OPTION_SINCE);
+    path_add_time(path, "until", line, OPTION_UNTIL);
 }
 
 /* One request on a connection of its own. */
@@ -89,7 +91,7 @@ ask(const struct command_line *line, const char *method, const struct buf *path,
 
     if (path->failed || (body && body->failed))
         return err_set(err, E_TOO_LARGE, "what was given is too long");
-    int rc = client_open(&client, &line->options, err);
+    int rc = client_open(&client, line, err);
     if (rc != 0)
         return rc;
     rc = client_call(client, method, path->p, body ? "application/json" : NULL,
@@ -169,6 +171,50 @@ resource_do(const struct command_line *line, const char *method, struct buf path
     return ask_and_print(line, method, &path, body, sentence, NULL);
 }
 
+/* The server would refuse it, too, but does not know which file it is. */
+static int
+read_object(struct buf *out, const char *path, struct err *err)
+{
+    const char *name = input_name(path);
+    struct json_error error;
+    struct json_doc doc;
+
+    int rc = input_read(out, path, err);
+    if (rc != 0)
+        return rc;
+    json_init(&doc);
+    rc = json_parse(&doc, out->p ? out->p : "", out->n, &error);
+    if (rc == E_INVALID)
+        err_set(err, rc, "%s is not valid JSON at byte %zu: %s", name, error.offset,
+                error.reason);
+    else if (rc != 0)
+        err_set(err, rc, "%s: no memory for it", name);
+    else if (doc.tokens[0].type != JSON_OBJECT)
+        rc = err_set(err, E_INVALID, "%s must hold a JSON object, not %s", name,
+                     json_type_name(doc.tokens[0].type));
+    json_fini(&doc);
+    return rc;
+}
+
+int
+resource_show_with_data(const struct command_line *line, const char *method,
+                        struct buf path)
+{
+    struct err err = {0};
+    struct buf body;
+    int status;
+
+    buf_init(&body, RESOURCE_BODY_MAX);
+    if (read_object(&body, option_text(&line->options, OPTION_OBJECT), &err) == 0) {
+        status = resource_show(line, method, path, &body);
+    } else {
+        buf_fini(&path);
+        status = command_fail(line, &err);
+    }
+    buf_fini(&body);
+    return status;
+}
+
 /* ---- lists, page by page ---- */
 
 struct listing {
@@ -176,6 +222,7 @@ struct listing {
     const struct resource_column *columns;
     struct table table; /* when not json */
     bool json;
+    bool limited;
     size_t left;
     size_t shown;
     struct buf cursor; /* of the next page; empty: there is none */
@@ -252,7 +299,7 @@ read_page(struct listing *listing, struct client *client, struct err *err)
     buf_add(&path, listing->path->p, listing->path->n);
     snprintf(limit, sizeof(limit), "%zu",
              listing->left < PAGE_MAX ? listing->left : (size_t)PAGE_MAX);
-    path_add_query(&path, "limit", limit);
+    path_add_query(&path, "limit", listing->limited ? limit : NULL);
     path_add_query(&path, "cursor", listing->cursor.n ? listing->cursor.p : NULL);
     int rc = path.failed ? err_set(err, path.failed, "what was given is too long")
                          : client_call(client, "GET", path.p, NULL, (struct slice){0},
@@ -324,9 +371,12 @@ resource_list(const struct command_line *line, struct buf path,
         .path = &path,
         .columns = columns,
         .json = option_on(&line->options, OPTION_JSON),
-        .left = (size_t)option_number(&line->options, OPTION_LIMIT),
+        .limited = line->command->options & OPT(LIMIT),
+        .left = SIZE_MAX,
     };
 
+    if (listing.limited)
+        listing.left = (size_t)option_number(&line->options, OPTION_LIMIT);
     for (size_t i = 0; i < n_columns; i++)
         heads[i] = columns[i].column;
     table_init(&listing.table, stdout, heads, n_columns);
@@ -336,7 +386,7 @@ resource_list(const struct command_line *line, struct buf path,
     reply_init(&listing.answer);
 
     int rc = path.failed ? err_set(&err, path.failed, "what was given is too long")
-                         : client_open(&client, &line->options, &err);
+                         : client_open(&client, line, &err);
     if (rc == 0)
         rc = list_pages(&listing, client, &err);
 

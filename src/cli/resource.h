@@ -1,5 +1,5 @@
 /*
- * What the commands about channels, webhooks, events, calls and keys share: a request
+ * What the commands about channels, webhooks, subscriptions and so on share: a request
  * to the server and its answer as a table, a record, a sentence, or with --json as it
  * is. Each function returns an exit status, having said on stderr what went wrong.
  */
@@ -24,11 +24,15 @@ struct buf resource_path(const char *fmt, ...);
 struct buf channel_path(const struct command_line *line, const char *fmt, ...);
 
 /* Each takes the path over. */
+/* Page by page; of a command without --limit all there is, which is one page. */
 int resource_list(const struct command_line *line, struct buf path,
                   const struct resource_column *columns, size_t n_columns);
 /* `body` may be NULL. Prints the object that comes back. */
 int resource_show(const struct command_line *line, const char *method, struct buf path,
                   const struct buf *body);
+/* The same with the JSON object that the file of --data holds. */
+int resource_show_with_data(const struct command_line *line, const char *method,
+                            struct buf path);
 /* Prints this member's text alone, for scripts. */
 int resource_member(const struct command_line *line, const char *method,
                     struct buf path, const char *name);
@@ -38,5 +42,8 @@ int resource_do(const struct command_line *line, const char *method, struct buf 
 
 /* Adds --type, --subscription, --since and --until to a path. */
 void resource_filter(const struct command_line *line, struct buf *path);
+/* Adds the time of an option, if it is given. */
+void path_add_time(struct buf *path, const char *name, const struct command_line *line,
+                   enum option_id id);
 
 #define RESOURCE_BODY_MAX ((size_t)256 << 10)

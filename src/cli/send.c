@@ -1,16 +1,14 @@
 /* pushwire send: a sample event of a type, or what a file holds, once or many times. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/iofd.h"
 #include "base/json.h"
 #include "base/json_out.h"
 #include "base/mem.h"
 #include "cli/client.h"
 #include "cli/command.h"
+#include "cli/input.h"
 #include "cli/table.h"
 #include "cli/value.h"
 #include "core/event.h"
@@ -137,35 +135,6 @@ send_sample(struct sending *sending, enum event_type type, struct err *err)
 
 /* ---- what somebody wrote ---- */
 
-/* Standard input or a file, as it is. */
-static int
-read_data(struct buf *out, const char *path, struct err *err)
-{
-    char *text;
-    size_t n;
-
-    if (strcmp(path, "-") != 0) {
-        int rc = file_read(path, DATA_MAX, &text, &n, err);
-        if (rc == 0) {
-            rc = buf_add(out, text, n);
-            free(text);
-        }
-        return rc;
-    }
-    for (;;) {
-        if (buf_reserve(out, 65536) != 0)
-            return err_set(err, out->failed, "standard input is too long");
-        ssize_t got = read(STDIN_FILENO, out->p + out->n, 65536);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return err_set(err, E_IO, "read standard input: %s", strerror(errno));
-        if (got == 0)
-            return 0;
-        out->n += (size_t)got;
-    }
-}
-
 /* Whether the text is one JSON value; the event's own bytes, if it is one object. */
 static bool
 is_json(struct sending *sending, struct slice text, struct slice *object)
@@ -259,7 +228,7 @@ send_data(struct sending *sending, const char *path, const char *wanted,
     struct slice object = {0};
 
     buf_init(&text, DATA_MAX);
-    int rc = read_data(&text, path, err);
+    int rc = input_read(&text, path, err);
     if (rc != 0)
         goto out;
     if (!text.n || is_blank(buf_slice(&text))) {
@@ -319,7 +288,7 @@ send_all(struct sending *sending, const char *data, const char *type_name,
     const struct options *options = &sending->line->options;
     bool json = option_on(options, OPTION_JSON);
 
-    int rc = client_open(&sending->client, options, err);
+    int rc = client_open(&sending->client, sending->line, err);
     if (rc != 0)
         return rc;
     if (json)

@@ -73,12 +73,12 @@ static void
 set_attribute(struct change_work *work, struct slice name, struct slice value)
 {
     struct slice now = change_attributes_now(work);
-    struct slice old = attribute_of(now, name);
     struct buf *next = &work->out->attributes[work->spare];
 
     /* What did not fit stays failed, and nobody looks into it. */
     if (work->out->attributes[!work->spare].failed)
         return;
+    struct slice old = attribute_of(now, name);
     if (old.p ? slice_eq(old, value) : !value.p)
         return;
     buf_reset(next);

@@ -138,7 +138,7 @@ values_are_read_with_their_units(void **state)
 
 /* Each of these words is refused, with this in what is said. */
 struct refusal {
-    const char *words[4];
+    const char *words[5];
     const char *said;
 };
 
@@ -215,6 +215,42 @@ filters_are_checked_before_the_server_is_asked(void **state)
         {{"--url", "http://a/?b"}, "expected a URL as in http://"},
     };
     check_refusals(taken_by("call", "list"), cases, ARRAY_LEN(cases));
+}
+
+static void
+options_of_the_registry_are_checked_before_the_server_is_asked(void **state)
+{
+    (void)state;
+    static const struct refusal list[] = {
+        {{"--topic", ""}, "--topic : expected ID"},
+        {{"--value", ""}, "--value : expected TEXT"},
+        {{"--platfrom", "iOS"}, "did you mean --platform?"},
+        {{"--synced-since", "2024-03-04"},
+         "--synced-since 2024-03-04: expected a time"},
+        {{"--inactive", "--inactive"}, "--inactive: given twice"},
+        {{"--limit", "0"}, "expected a whole number"},
+        {{"--output", "x"}, "this command takes no --output"},
+    };
+    check_refusals(taken_by("subscription", "list"), list, ARRAY_LEN(list));
+
+    static const struct refusal export[] = {
+        {{"--output", ""}, "expected FILE"},
+        {{"--emit"}, "this command takes no --emit"},
+        {{"--limit", "5"}, "this command takes no --limit"},
+    };
+    check_refusals(taken_by("subscription", "export"), export, ARRAY_LEN(export));
+
+    static const struct refusal put[] = {
+        {{"--data"}, "--data needs a value: FILE"},
+        {{"--data-dir", ""}, "expected DIR"},
+    };
+    check_refusals(taken_by("subscription", "put"), put, ARRAY_LEN(put));
+
+    static const struct refusal create[] = {
+        {{"--feed-guid", ""}, "expected GUID"},
+        {{"--title", "a", "--title", "b"}, "--title b: given twice"},
+    };
+    check_refusals(taken_by("notification", "create"), create, ARRAY_LEN(create));
 }
 
 static void
@@ -298,6 +334,26 @@ a_repeated_flag_keeps_every_value(void **state)
     assert_int_equal(options.values[OPTION_HEADER].n, 2);
     assert_string_equal(options.values[OPTION_HEADER].texts[0], "A: 1");
     assert_string_equal(options.values[OPTION_HEADER].texts[1], "B: 2");
+    options_fini(&options);
+}
+
+static void
+an_output_is_standard_output_unless_a_flag_says_where(void **state)
+{
+    (void)state;
+    const char *words[] = {"--output", "-", NULL};
+    struct options options;
+    struct err err = {0};
+    char *args[WORDS_MAX];
+    size_t n;
+    options_init(&options);
+    assert_string_equal(option_text(&options, OPTION_OUTPUT), "-");
+    assert_int_equal(
+        read_words(&options, taken_by("subscription", "export"), words, args, &n, &err),
+        0);
+    assert_int_equal(n, 0);
+    assert_true(option_given(&options, OPTION_OUTPUT));
+    assert_string_equal(option_text(&options, OPTION_OUTPUT), "-");
     options_fini(&options);
 }
 
@@ -573,6 +629,23 @@ words_of_options_are_those_of_the_domain(void **state)
     assert_null(option_table[OPTION_STATE].word(CALL_STATES - 1));
 }
 
+/* client.c looks for the key's folder where the command takes it from. */
+static void
+every_client_finds_its_key(void **state)
+{
+    (void)state;
+    const option_set data = OPT(KEY_DATA) | OPT(DATA_DIR);
+    for (size_t c = 0; c < command_count; c++) {
+        option_set taken = command_table[c].options;
+        bool client = taken >> OPTION_URL & 1;
+        assert_int_equal(taken >> OPTION_KEY & 1, client);
+        option_set found = taken & data;
+        bool right = client ? found == OPT(KEY_DATA) || found == OPT(DATA_DIR) : !found;
+        if (!right)
+            fail_msg("%s %s", command_table[c].name, command_table[c].verb);
+    }
+}
+
 static void
 no_command_takes_two_options_of_one_name(void **state)
 {
@@ -646,11 +719,14 @@ main(void)
         cmocka_unit_test(values_are_read_with_their_units),
         cmocka_unit_test(malformed_values_are_refused_with_what_was_expected),
         cmocka_unit_test(filters_are_checked_before_the_server_is_asked),
+        cmocka_unit_test(
+            options_of_the_registry_are_checked_before_the_server_is_asked),
         cmocka_unit_test(a_time_before_1970_is_left_to_the_server),
         cmocka_unit_test(an_unknown_flag_is_refused_with_the_nearest),
         cmocka_unit_test(a_word_that_is_far_from_all_gets_no_suggestion),
         cmocka_unit_test(words_that_are_no_flags_are_kept_in_order),
         cmocka_unit_test(a_repeated_flag_keeps_every_value),
+        cmocka_unit_test(an_output_is_standard_output_unless_a_flag_says_where),
         cmocka_unit_test(
             a_flag_goes_before_a_variable_before_the_file_before_the_default),
         cmocka_unit_test(a_weaker_source_is_checked_even_when_it_does_not_count),
@@ -663,6 +739,7 @@ main(void)
         cmocka_unit_test(no_part_of_a_config_file_is_passed_over_in_silence),
         cmocka_unit_test(a_config_file_that_is_missing_is_refused),
         cmocka_unit_test(words_of_options_are_those_of_the_domain),
+        cmocka_unit_test(every_client_finds_its_key),
         cmocka_unit_test(no_command_takes_two_options_of_one_name),
         cmocka_unit_test(every_option_is_taken_by_a_command),
         cmocka_unit_test(every_help_fits_80_columns_and_names_every_option),
