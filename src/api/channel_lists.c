@@ -254,7 +254,7 @@ find_place(struct edit *edit, struct api_request *r, struct engine *engine,
                        CHANNEL_LIST_MAX);
     if (edit->id[0]) {
         if (find_element(list, what, edit->id))
-            return err_set(err, E_CONFLICT, "there is a %s \"%s\" already",
+            return err_set(err, E_CONFLICT, "this %s is there already: \"%s\"",
                            lists[what].noun, edit->id);
         json_compact(&edit->element, body);
         return 0;

@@ -186,6 +186,43 @@ a_full_buffer_is_noticed_at_the_end(void **state)
     buf_fini(&buf);
 }
 
+static void
+check_compact(struct slice json, const char *want)
+{
+    struct buf buf;
+    buf_init(&buf, 1000);
+    json_compact(&buf, json);
+    assert_int_equal(buf.failed, 0);
+    assert_string_equal(buf.p, want);
+    buf_fini(&buf);
+}
+
+static void
+white_space_goes_but_for_that_in_strings(void **state)
+{
+    (void)state;
+    check_compact(SLICE(" [ ] "), "[]");
+    check_compact(SLICE("{\r\n\t\"a b\" : [ 1 ,\ttrue, null ] }\n"),
+                  "{\"a b\":[1,true,null]}");
+    check_compact(SLICE("[\" \\\" , \", \"\\\\\" , \" \\\\\\\" \"]"),
+                  "[\" \\\" , \",\"\\\\\",\" \\\\\\\" \"]");
+    check_compact(SLICE("{\"a\":1}"), "{\"a\":1}");
+    check_compact(SLICE("\" x \""), "\" x \"");
+}
+
+static void
+compact_json_that_does_not_fit_is_noticed(void **state)
+{
+    (void)state;
+    struct buf buf;
+    buf_init(&buf, 5);
+    json_compact(&buf, SLICE("[ 1, 2 ]"));
+    assert_int_equal(buf.failed, 0);
+    json_compact(&buf, SLICE(" 3"));
+    assert_int_equal(buf.failed, E_TOO_LARGE);
+    buf_fini(&buf);
+}
+
 int
 main(void)
 {
@@ -198,6 +235,8 @@ main(void)
         cmocka_unit_test(fractions_have_three_digits_at_most),
         cmocka_unit_test(the_largest_numbers_are_written_whole),
         cmocka_unit_test(a_full_buffer_is_noticed_at_the_end),
+        cmocka_unit_test(white_space_goes_but_for_that_in_strings),
+        cmocka_unit_test(compact_json_that_does_not_fit_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
