@@ -153,6 +153,6 @@ subscription_body_read(struct change *change, struct buf *text,
     }
     if (text->n - begin <= CHANGE_GIVEN_MAX)
         return 0;
-    snprintf(error->reason, sizeof(error->reason), "may have at most 64 KiB");
+    snprintf(error->reason, sizeof(error->reason), "may have at most 100 KiB");
     return E_INVALID;
 }

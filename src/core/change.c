@@ -19,7 +19,7 @@ outcome_init(struct outcome *outcome)
         &outcome->attributes[0], &outcome->attributes[1], &outcome->dates,
         &outcome->language,      &outcome->country,       &outcome->version};
     for (size_t i = 0; i < ARRAY_LEN(scratch); i++)
-        buf_init(scratch[i], SUBSCRIPTION_BYTES_MAX * 2);
+        buf_init(scratch[i], SUBSCRIPTION_ROOM_MAX);
 }
 
 static void
@@ -154,13 +154,15 @@ static const char too_large[] = "a subscription may hold at most 96 KiB";
 
 /* A description that replaces is bounded where it comes in, and the secrets that it
  * keeps were bounded before: it is never refused here, since others of the same request
- * have been written already. */
+ * have been written already. What it has made larger than others may be is still heard,
+ * as long as it does not grow. */
 static int
 check_size(const struct change_work *work)
 {
     struct slice attributes = change_attributes_now(work);
     struct slice name, value;
-    size_t n = 0;
+    size_t n = 0, size = size_of(work->after);
+    size_t was = work->scene->before ? size_of(work->scene->before) : 0;
 
     if (work->change->kind == CHANGE_REPLACE)
         return 0;
@@ -168,7 +170,7 @@ check_size(const struct change_work *work)
         n++;
     if (n > SUBSCRIPTION_ATTRIBUTES_MAX)
         *work->why = "a subscription may have at most 200 attributes";
-    else if (size_of(work->after) > SUBSCRIPTION_BYTES_MAX)
+    else if (size > SUBSCRIPTION_BYTES_MAX && size > was)
         *work->why = too_large;
     else
         return 0;

@@ -51,7 +51,9 @@ enum change_kind {
 
 #define ACTION_MAX 200 /* bytes of a click's action */
 
-#define CHANGE_GIVEN_MAX ((size_t)64 * 1024) /* bytes of a REPLACE's members */
+/* Bytes of a REPLACE's members: as many as a subscription may hold, the dates of its
+ * clicks included, so that what was exported can be imported. */
+#define CHANGE_GIVEN_MAX (SUBSCRIPTION_BYTES_MAX + (size_t)4096)
 
 struct change {
     enum change_kind kind;

@@ -25,6 +25,8 @@ change_set_topics(struct change_work *work, struct slice list)
 void
 change_set_version(struct change_work *work, int64_t version)
 {
+    if (version > TOPICS_VERSION_MAX)
+        version = TOPICS_VERSION_MAX;
     buf_addf(&work->out->version, "%lld", (long long)version);
     work->after->member[MEMBER_TOPICS_VERSION] = buf_slice(&work->out->version);
 }

@@ -283,7 +283,8 @@ read_authorizer(struct channel_settings *settings, const struct json_doc *doc)
     char *url = read_text(doc, value, "url");
     char *authorization = read_text(doc, value, "authorization");
     const struct json_token *number = json_member(doc, value, "routes");
-    bool ok = url && authorization && number && json_int(doc, number, &routes);
+    bool ok = url && authorization && number && json_int(doc, number, &routes) &&
+              routes >= 0 && routes < INT64_C(1) << GATED_ROUTES;
     if (ok)
         settings_set_authorizer(settings, url, authorization, (uint32_t)routes);
     free(url);

@@ -154,8 +154,6 @@ raw_canonical(const struct json_doc *doc, const struct json_token *value, size_t
     return buf_adds(out, quote) == 0 ? MEMBER_GIVEN : MEMBER_NO_MEMORY;
 }
 
-#define VERSION_MAX INT64_C(2000000000)
-
 static enum member_given
 int_canonical(const struct json_doc *doc, const struct json_token *value,
               struct buf *out, const char **reason)
@@ -175,7 +173,7 @@ int_canonical(const struct json_doc *doc, const struct json_token *value,
     } else if (value->type != JSON_NUMBER || !json_int(doc, value, &number)) {
         return refuse(reason, what);
     }
-    if (number < 0 || number > VERSION_MAX)
+    if (number < 0 || number > TOPICS_VERSION_MAX)
         return refuse(reason, what);
     return buf_addf(out, "%lld", (long long)number) == 0 ? MEMBER_GIVEN
                                                          : MEMBER_NO_MEMORY;
@@ -194,6 +192,12 @@ grown_has(const struct buf *out, size_t begin, struct slice element)
     return false;
 }
 
+static const char *const list_texts[] = {
+    [FORM_IDS] = "must be an array of ids",
+    [FORM_STRINGS] = "must be an array of strings",
+    [FORM_ATTRIBUTES] = "must be an array of strings, numbers, true and false",
+};
+
 /* An element that the list has already is left out. */
 static enum member_given
 element_add(enum form form, const struct json_doc *doc, const struct json_token *value,
@@ -211,8 +215,7 @@ element_add(enum form form, const struct json_doc *doc, const struct json_token 
     else if (form == FORM_ATTRIBUTES && is_scalar(value))
         given = raw_canonical(doc, value, LIST_TEXT_MAX, "", out, reason);
     else
-        return refuse(reason, form == FORM_IDS ? "must be an array of ids"
-                                               : "must be an array of strings");
+        return refuse(reason, list_texts[form]);
     if (given != MEMBER_GIVEN)
         return given;
     struct slice element = {out->p + at, out->n - at};
@@ -235,8 +238,7 @@ list_canonical(enum form form, const struct json_doc *doc,
     size_t begin = out->n;
 
     if (value->type != JSON_ARRAY)
-        return refuse(reason, form == FORM_IDS ? "must be an array of ids"
-                                               : "must be an array of strings");
+        return refuse(reason, list_texts[form]);
     if (value->count > SUBSCRIPTION_LIST_MAX)
         return refuse(reason, "may have at most 500 elements");
     if (buf_addc(out, '[') != 0)
@@ -550,8 +552,7 @@ subscription_read(struct subscription *subscription, struct json_doc *scratch,
 {
     struct json_error error;
     unsigned expected = 0;
-
-    *subscription = (struct subscription){
+    struct subscription fresh = {
         .number = row->number,
         .channel = row->channel,
         .created_ms = row->created_ms,
@@ -562,7 +563,7 @@ subscription_read(struct subscription *subscription, struct json_doc *scratch,
         json_parse(scratch, row->members.p, row->members.n, &error) != 0 ||
         scratch->tokens[0].type != JSON_OBJECT)
         return false;
-    memcpy(subscription->id, row->id.p, row->id.n);
+    memcpy(fresh.id, row->id.p, row->id.n);
 
     const struct json_token *root = &scratch->tokens[0];
     const struct json_token *key = json_first(scratch, root);
@@ -573,11 +574,12 @@ subscription_read(struct subscription *subscription, struct json_doc *scratch,
             expected++;
         if (expected == MEMBERS)
             return false;
-        subscription->member[expected++] = json_raw(scratch, value);
+        fresh.member[expected++] = json_raw(scratch, value);
         key = json_after(scratch, root, value);
     }
-    if (!subscription->member[MEMBER_TOPICS].p)
-        subscription->member[MEMBER_TOPICS] = SLICE("[]");
+    if (!fresh.member[MEMBER_TOPICS].p)
+        fresh.member[MEMBER_TOPICS] = SLICE("[]");
+    *subscription = fresh;
     return true;
 }
 

@@ -62,6 +62,8 @@ enum member {
 #define SUBSCRIPTION_ATTRIBUTES_MAX 200   /* different ones */
 #define ATTRIBUTE_VALUE_MAX         16384 /* bytes of one, as JSON */
 #define SUBSCRIPTION_BYTES_MAX      ((size_t)96 * 1024) /* of all members, as JSON */
+/* What it may be in between, and with secrets that a replacement keeps. */
+#define SUBSCRIPTION_ROOM_MAX (SUBSCRIPTION_BYTES_MAX * 4)
 
 struct subscription {
     uint64_t number;  /* its key in the store; 0 = not stored yet */
@@ -147,6 +149,8 @@ int subscription_write(struct subscription_row *row, struct buf *members,
 /* A number by which its push identity can be found again; 0 = it has none. The store
  * knows nothing else of it. */
 uint64_t subscription_token(const struct subscription *subscription);
+
+#define TOPICS_VERSION_MAX INT64_C(2000000000)
 
 /* topicsVersion; 0 = not known. */
 int64_t subscription_topics_version(const struct subscription *subscription);

@@ -133,7 +133,7 @@ engine_open(struct engine **out, const struct engine_options *options, struct er
     config_init(&engine->config);
     outcome_init(&engine->outcome);
     json_init(&engine->row);
-    buf_init(&engine->members, SUBSCRIPTION_BYTES_MAX * 2);
+    buf_init(&engine->members, SUBSCRIPTION_ROOM_MAX);
     pthread_mutex_init(&engine->gate_lock, NULL);
     atomic_init(&engine->stopping, false);
     atomic_init(&engine->abort_at_us, 0);

@@ -219,7 +219,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     json_init(&world->row_doc);
     buf_init(&world->text, TEXT_ROOM);
     for (size_t i = 0; i < 2; i++)
-        buf_init(&world->members[i], SUBSCRIPTION_BYTES_MAX * 2);
+        buf_init(&world->members[i], SUBSCRIPTION_ROOM_MAX);
     outcome_init(&world->outcome);
     rng_seeded_init(&world->rng, 1);
     world->now_ms = INT64_C(1709546000000);

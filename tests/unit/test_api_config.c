@@ -92,7 +92,7 @@ a_channel_without_an_id_gets_one(void **state)
     char id[100], path[200];
     post(f, 201, "/v1/channels", f->admin, "{\"name\":\"n\"}");
     text_at(f, "/_id", id, sizeof(id));
-    assert_int_equal(strlen(id), CHANNEL_ID_MADE);
+    assert_int_equal(strlen(id), ID_MADE);
     snprintf(path, sizeof(path), "/v1/channels/%s", id);
     get(f, 200, path, f->admin);
 }

@@ -146,6 +146,67 @@ only_the_canonical_form_of_an_id_is_read(void **state)
     assert_int_equal(webhook, 7);
 }
 
+/* ---- ids of others' making ---- */
+
+static void
+made_ids_are_valid_and_differ(void **state)
+{
+    (void)state;
+    char a[ID_MADE + 1], b[ID_MADE + 1];
+
+    id_make(a, &rng_system);
+    id_make(b, &rng_system);
+    assert_int_equal(ID_MADE, 17);
+    assert_int_equal(strlen(a), ID_MADE);
+    assert_true(id_valid(slice_of(a)));
+    assert_string_not_equal(a, b);
+}
+
+static void
+made_ids_use_their_whole_alphabet_and_nothing_else(void **state)
+{
+    static const char alphabet[] =
+        "23456789ABCDEFGHJKLMNPQRSTWXYZabcdefghijkmnopqrstuvwxyz";
+    struct rng_seeded seeded;
+    char id[ID_MADE + 1];
+    size_t seen[256] = {0};
+
+    (void)state;
+    rng_seeded_init(&seeded, 17);
+    for (int i = 0; i < 10000; i++) {
+        id_make(id, &seeded.rng);
+        assert_int_equal(strlen(id), ID_MADE);
+        for (size_t at = 0; at < ID_MADE; at++)
+            seen[(unsigned char)id[at]]++;
+    }
+    assert_int_equal(strlen(alphabet), 55);
+    /* Each about 3,091 times. */
+    for (int c = 1; c < 256; c++) {
+        if (strchr(alphabet, c))
+            assert_in_range(seen[c], 2700, 3500);
+        else
+            assert_int_equal(seen[c], 0);
+    }
+    for (const char *c = "01IOUVl"; *c; c++)
+        assert_null(strchr(alphabet, *c));
+}
+
+static void
+a_seed_makes_the_same_ids_again(void **state)
+{
+    struct rng_seeded one, two;
+    char a[ID_MADE + 1], b[ID_MADE + 1];
+
+    (void)state;
+    rng_seeded_init(&one, 5);
+    rng_seeded_init(&two, 5);
+    id_make(a, &one.rng);
+    id_make(b, &two.rng);
+    assert_string_equal(a, b);
+    id_make(b, &two.rng);
+    assert_string_not_equal(a, b);
+}
+
 int
 main(void)
 {
@@ -156,6 +217,9 @@ main(void)
         cmocka_unit_test(event_ids_sort_like_their_keys),
         cmocka_unit_test(webhook_ids_tell_no_count),
         cmocka_unit_test(only_the_canonical_form_of_an_id_is_read),
+        cmocka_unit_test(made_ids_are_valid_and_differ),
+        cmocka_unit_test(made_ids_use_their_whole_alphabet_and_nothing_else),
+        cmocka_unit_test(a_seed_makes_the_same_ids_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -101,29 +101,6 @@ the_last_reference_frees(void **state)
     webhook_unref(webhook);
     assert_int_equal(webhook->refs, 1);
     webhook_unref(webhook);
-
-    struct channel *channel = channel_new();
-    channel->name = xstrdup("shop");
-    channel->number = 3;
-    struct channel *copy = channel_copy(channel_ref(channel));
-    channel_unref(channel);
-    channel_unref(channel);
-    channel_unref(NULL);
-    assert_string_equal(copy->name, "shop");
-    assert_int_equal(copy->number, 3);
-    channel_unref(copy);
-}
-
-static void
-made_channel_ids_are_valid_and_differ(void **state)
-{
-    (void)state;
-    char a[ID_MAX + 1], b[ID_MAX + 1];
-    channel_id_make(a, &rng_system);
-    channel_id_make(b, &rng_system);
-    assert_int_equal(strlen(a), CHANNEL_ID_MADE);
-    assert_true(id_valid(slice_of(a)));
-    assert_string_not_equal(a, b);
 }
 
 static int
@@ -233,7 +210,6 @@ main(void)
         cmocka_unit_test(the_filter_is_one_bit_per_type),
         cmocka_unit_test(a_copy_owns_everything),
         cmocka_unit_test(the_last_reference_frees),
-        cmocka_unit_test(made_channel_ids_are_valid_and_differ),
         cmocka_unit_test(ordinary_headers_are_accepted),
         cmocka_unit_test(reserved_names_are_refused_in_any_case),
         cmocka_unit_test(names_that_are_no_tokens_are_refused),
