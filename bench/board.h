@@ -10,6 +10,7 @@
  * long as the placeholder of the sample payload, so that every body has one length. */
 #define SEQ_PLACEHOLDER "SUBSCRIPTION_ID"
 #define SEQ_DIGITS      14
+#define SEQ_MARK        "##############" /* in other payloads: the digits alone */
 
 struct board {
     uint64_t slots;            /* length of arrived_ns */

@@ -13,40 +13,68 @@
 
 #define HEAD_BYTES 1024
 
+int
+target_find_marks(struct target *t)
+{
+    const char *end = t->body + t->body_len;
+    const char *at = t->body;
+    char *placeholder =
+        memmem(t->body, t->body_len, SEQ_PLACEHOLDER, sizeof(SEQ_PLACEHOLDER) - 1);
+
+    if (placeholder)
+        memcpy(placeholder, "S" SEQ_MARK, sizeof(SEQ_PLACEHOLDER) - 1);
+    while ((at = memmem(at, (size_t)(end - at), SEQ_MARK, SEQ_DIGITS))) {
+        if (t->n_marks == MARKS_MAX)
+            return -1;
+        t->marks[t->n_marks++] = (size_t)(at - t->body);
+        at += SEQ_DIGITS;
+    }
+    return t->n_marks > 0 ? 0 : -1;
+}
+
+static void
+fill_batch(struct client *c)
+{
+    const struct target *t = c->target;
+    bool is_array = !t->lines && t->batch > 1;
+
+    c->events_at = c->out_len + is_array;
+    for (unsigned i = 0; i < t->batch; i++) {
+        if (is_array)
+            c->out[c->out_len++] = i == 0 ? '[' : ',';
+        memcpy(c->out + c->out_len, t->body, t->body_len);
+        c->out_len += t->body_len;
+        if (t->lines)
+            c->out[c->out_len++] = '\n';
+    }
+    if (is_array)
+        c->out[c->out_len++] = ']';
+}
+
 static int
 build_request(struct client *c)
 {
     const struct target *t = c->target;
-    const char *mark =
-        memmem(t->body, t->body_len, SEQ_PLACEHOLDER, sizeof(SEQ_PLACEHOLDER) - 1);
-    size_t body_len = t->batch == 1 ? t->body_len : t->batch * (t->body_len + 1) + 1;
+    size_t body_len = t->body_len;
     int head;
 
+    if (t->lines || t->batch > 1)
+        body_len = t->batch * (t->body_len + 1) + !t->lines;
     c->out = malloc(HEAD_BYTES + body_len);
-    if (!c->out || !mark) {
-        errno = mark ? ENOMEM : EINVAL;
+    if (!c->out)
         return -1;
-    }
-    head = snprintf(c->out, HEAD_BYTES,
-                    "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s%s%s"
-                    "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-                    t->path, t->key ? "Authorization: Bearer " : "",
-                    t->key ? t->key : "", t->key ? "\r\n" : "", body_len);
+    head =
+        snprintf(c->out, HEAD_BYTES,
+                 "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s%s%s"
+                 "Content-Type: application/%s\r\nContent-Length: %zu\r\n\r\n",
+                 t->path, t->key ? "Authorization: Bearer " : "", t->key ? t->key : "",
+                 t->key ? "\r\n" : "", t->lines ? "x-ndjson" : "json", body_len);
     if (head < 0 || head >= HEAD_BYTES) {
         errno = EINVAL;
         return -1;
     }
     c->out_len = (size_t)head;
-    c->digits_at = (size_t)head + (t->batch > 1) + (size_t)(mark - t->body) + 1;
-    c->stride = t->body_len + 1;
-    for (unsigned i = 0; i < t->batch; i++) {
-        if (t->batch > 1)
-            c->out[c->out_len++] = i == 0 ? '[' : ',';
-        memcpy(c->out + c->out_len, t->body, t->body_len);
-        c->out_len += t->body_len;
-    }
-    if (t->batch > 1)
-        c->out[c->out_len++] = ']';
+    fill_batch(c);
     return 0;
 }
 
@@ -100,14 +128,44 @@ client_reopen(struct client *c)
     return c->fd < 0 ? -1 : 0;
 }
 
-static void
-write_digits(char *at, uint64_t seq)
+/* A permutation of the numbers below n without any pattern that a cache could use: of
+ * the next power of two, and what falls outside is sent on until it falls inside. */
+static uint64_t
+scatter(uint64_t v, uint64_t n)
 {
-    at[-1] = 'S';
+    unsigned bits = n > 2 ? 64 - (unsigned)__builtin_clzll(n - 1) : 1;
+    uint64_t mask = (UINT64_C(1) << bits) - 1;
+
+    do {
+        v = v * UINT64_C(0x9e3779b97f4a7c15) & mask;
+        v ^= v >> (bits / 2 + 1);
+        v = v * UINT64_C(0xbf58476d1ce4e5b9) & mask;
+        v ^= v >> (bits / 2 + 1);
+        v = (v + 1) & mask; /* or 0 would stay 0 */
+    } while (v >= n);
+    return v;
+}
+
+static void
+write_digits(char *at, uint64_t number)
+{
     for (int i = SEQ_DIGITS - 1; i >= 0; i--) {
-        at[i] = (char)('0' + seq % 10);
-        seq /= 10;
+        at[i] = (char)('0' + number % 10);
+        number /= 10;
     }
+}
+
+static void
+number_event(struct client *c, unsigned i)
+{
+    const struct target *t = c->target;
+    uint64_t number = c->first_seq + i;
+    char *event = c->out + c->events_at + i * (t->body_len + 1);
+
+    if (t->among > 0)
+        number = scatter(number % t->among, t->among);
+    for (unsigned m = 0; m < t->n_marks; m++)
+        write_digits(event + t->marks[m], number);
 }
 
 static void
@@ -132,7 +190,7 @@ client_start(struct client *c, uint64_t first_seq)
 {
     c->first_seq = first_seq;
     for (unsigned i = 0; i < c->target->batch; i++)
-        write_digits(c->out + c->digits_at + i * c->stride, first_seq + i);
+        number_event(c, i);
     c->out_done = 0;
     c->in_have = 0;
     c->in_body = false;

@@ -6,15 +6,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define MARKS_MAX 4
+
 /* What all connections of a run post, and where. */
 struct target {
     struct sockaddr_in addr;
     const char *path;
-    const char *key;  /* NULL: no Authorization */
-    const char *body; /* one event, with the placeholder of board.h */
+    const char *key; /* NULL: no Authorization */
+    char *body;      /* one event, with marks of board.h where its number goes */
     size_t body_len;
+    size_t marks[MARKS_MAX];
+    unsigned n_marks;
     unsigned batch; /* events a request; beyond 1 they go as a JSON array */
+    bool lines;     /* … or as NDJSON, whatever the batch */
+    uint64_t among; /* 0: events have their sequence number; else all numbers below
+                       this, each once and in no order, and then again */
 };
+
+/* Notes where the numbers stand in the body. 0 or -1: no mark, or too many. */
+int target_find_marks(struct target *target);
 
 enum client_state {
     CLIENT_IDLE,
@@ -30,8 +40,7 @@ struct client {
     char *out;
     size_t out_len;
     size_t out_done;
-    size_t digits_at; /* where the first sequence number stands in out */
-    size_t stride;    /* from one event's number to the next one's */
+    size_t events_at; /* where the first event stands in out */
     uint64_t first_seq;
     uint64_t started_ns;
     uint64_t not_before_ns; /* the caller's: when a refused request may go again */

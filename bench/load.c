@@ -1,10 +1,13 @@
-/* The load generator of the benchmarks. All commands need --to PORT and --body FILE.
+/* The load generator of the benchmarks. All commands need --to PORT, all but `read`
+ * --body FILE.
  *
- *   bench-load post  --path P [--key K] [--board FILE] [--batch N] [--connections N]
+ *   bench-load post  --path P [--key K] [--board FILE] [--batch N] [--lines]
+ *                    [--first N] [--among N] [--connections N]
  *                    (--events N | --seconds T) [--await]
  *   bench-load pace  --path P [--key K] --board FILE [--connections N]
  *                    --rate N --seconds T
  *   bench-load floor --dir DIR --events N
+ *   bench-load read  --path P [--key K]
  */
 #include "load.h"
 
@@ -194,6 +197,8 @@ read_body(struct target *target, const char *path)
     target->body = body;
     target->body_len = fread(body, 1, sizeof(body), file);
     fclose(file);
+    if (target_find_marks(target) != 0)
+        load_die("%s: no place for a number, or too many", path);
 }
 
 static unsigned
@@ -213,6 +218,9 @@ static const struct option options[] = {{"to", required_argument, NULL, 't'},
                                         {"body", required_argument, NULL, 'b'},
                                         {"board", required_argument, NULL, 'o'},
                                         {"batch", required_argument, NULL, 'n'},
+                                        {"lines", no_argument, NULL, 'l'},
+                                        {"first", required_argument, NULL, 'f'},
+                                        {"among", required_argument, NULL, 'm'},
                                         {"connections", required_argument, NULL, 'c'},
                                         {"events", required_argument, NULL, 'e'},
                                         {"seconds", required_argument, NULL, 's'},
@@ -245,6 +253,15 @@ take_option(struct load *load, int which, const char *value)
     case 'n':
         load->target.batch = number(value);
         break;
+    case 'l':
+        load->target.lines = true;
+        break;
+    case 'f':
+        load->next_seq = number(value);
+        break;
+    case 'm':
+        load->target.among = number(value);
+        break;
     case 'c':
         load->connections = number(value);
         break;
@@ -271,19 +288,26 @@ take_option(struct load *load, int which, const char *value)
 static bool
 can_post(const struct load *load)
 {
-    return (load->events > 0 || load->seconds > 0) && (load->board || !load->await);
+    return load->target.body && (load->events > 0 || load->seconds > 0) &&
+           (load->board || !load->await);
 }
 
 static bool
 can_pace(const struct load *load)
 {
-    return load->board && load->seconds > 0 && load->rate > 0;
+    return load->target.body && load->board && load->seconds > 0 && load->rate > 0;
 }
 
 static bool
 can_floor(const struct load *load)
 {
-    return load->dir && load->events > 0;
+    return load->target.body && load->dir && load->events > 0;
+}
+
+static bool
+can_read(const struct load *load)
+{
+    return load->target.path[1] != '\0';
 }
 
 static const struct command {
@@ -292,7 +316,8 @@ static const struct command {
     bool (*is_complete)(const struct load *load);
 } commands[] = {{"post", load_post, can_post},
                 {"pace", load_pace, can_pace},
-                {"floor", load_floor, can_floor}};
+                {"floor", load_floor, can_floor},
+                {"read", load_read, can_read}};
 
 static const struct command *
 find_command(const char *name)
@@ -300,7 +325,7 @@ find_command(const char *name)
     for (size_t i = 0; name && i < sizeof(commands) / sizeof(commands[0]); i++)
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];
-    load_die("usage: bench-load post|pace|floor OPTIONS");
+    load_die("usage: bench-load post|pace|floor|read OPTIONS");
 }
 
 int
@@ -316,7 +341,7 @@ main(int argc, char **argv)
     load.target.addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     while ((which = getopt_long(argc - 1, argv + 1, "", options, NULL)) != -1)
         take_option(&load, which, optarg);
-    if (load.target.addr.sin_port == 0 || !load.target.body || load.connections == 0 ||
+    if (load.target.addr.sin_port == 0 || load.connections == 0 ||
         load.target.batch == 0 || !command->is_complete(&load))
         load_die("%s: an option is missing", command->name);
     command->run(&load);

@@ -15,7 +15,7 @@ struct load {
 
     int epoll_fd;
     struct client *clients;
-    uint64_t next_seq;
+    uint64_t next_seq; /* `post` only: from --first on */
     uint64_t accepted; /* events of requests answered 2xx */
     uint64_t refused;  /* requests answered 503 or 429, and sent again */
     uint64_t broken;   /* connections lost under a request, which was sent again */
@@ -41,7 +41,8 @@ uint64_t load_quantile(uint64_t *samples, size_t n, unsigned per_mille);
 
 _Noreturn void load_die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* The three commands; each prints one line of JSON. */
+/* The commands; each prints one line of JSON. */
 void load_post(struct load *load);  /* closed loop: as fast as answers come */
 void load_pace(struct load *load);  /* open loop: a fixed rate, latencies */
 void load_floor(struct load *load); /* the bare parts: fdatasync, POST round trip */
+void load_read(struct load *load);  /* page after page of a list, until SIGTERM */

@@ -6,7 +6,7 @@
 
 struct closed_loop {
     uint64_t end_ns;    /* 0: until `limit` */
-    uint64_t limit;     /* events to post */
+    uint64_t limit;     /* the first number that is not posted any more */
     unsigned under_way; /* connections with a request */
 };
 
@@ -39,7 +39,8 @@ seconds(uint64_t from_ns, uint64_t to_ns)
 void
 load_post(struct load *load)
 {
-    struct closed_loop loop = {.limit = load->events, .under_way = load->connections};
+    struct closed_loop loop = {.limit = load->next_seq + load->events,
+                               .under_way = load->connections};
     uint64_t delivered = 0;
     bool all = true;
 

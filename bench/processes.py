@@ -185,12 +185,15 @@ class Server:
         return f"{hooks}/{hook['_id']}"
 
 
-def load(tools, command, port, limit, server=None, /, **options):
-    """Runs bench-load to its end; returns what it measured."""
+def load(tools, command, port, limit, server=None, /, body=BODY, path=None, **options):
+    """Runs bench-load to its end; returns what it measured. Against the server it posts
+    events, if no other path is given."""
     line = [os.path.join(tools, "bench-load"), command]
-    line += ["--to", str(port), "--body", BODY]
+    line += ["--to", str(port), "--body", body]
     if server:
-        line += ["--path", f"/v1/channels/{CHANNEL}/events", "--key", server.key]
+        path = path or f"/v1/channels/{CHANNEL}/events"
+        line += ["--path", path]
+        line += ["--key", server.key] if path.startswith("/v1/") else []
     for name, value in options.items():
         line.append("--" + name.replace("_", "-"))
         if value is not True:
@@ -204,6 +207,29 @@ def load(tools, command, port, limit, server=None, /, **options):
     if done.returncode != 0:
         raise Failed(done.stderr.strip() or f"bench-load {command} failed")
     return json.loads(done.stdout)
+
+
+class Reader:
+    """bench-load reading a list of the server, page after page, until it is stopped."""
+
+    def __init__(self, tools, server, path):
+        self.path = path
+        self.process = subprocess.Popen(
+            [os.path.join(tools, "bench-load"), "read", "--to", server.port]
+            + ["--path", path, "--key", server.key],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.pid = self.process.pid
+
+    def stop(self):
+        """What it has read."""
+        self.process.terminate()
+        said, error = self.process.communicate(timeout=60)
+        if self.process.returncode != 0:
+            raise Failed(error.strip() or f"bench-load read {self.path} failed")
+        return json.loads(said)
 
 
 def wrk(receiver, seconds):

@@ -32,12 +32,13 @@ class Bench:
         self.receiver = receiver
         self.serve_arguments = serve_arguments
         self.server = None
+        self.readers = []  # who reads lists meanwhile
 
-    def fresh_server(self):
+    def fresh_server(self, *arguments):
         """A started server on an empty data directory."""
         self.drop_server()
         data = os.path.join(self.work, "data")
-        self.server = Server(self.binary, data, self.serve_arguments)
+        self.server = Server(self.binary, data, [*arguments, *self.serve_arguments])
         self.server.start()
         return self.server
 
@@ -57,6 +58,7 @@ class Bench:
             "pushwire": cpu_seconds(self.server.pid),
             "receiver": cpu_seconds(self.receiver.pid),
             "load": children_seconds(),
+            "readers": sum(cpu_seconds(reader.pid) for reader in self.readers),
         }
 
     def run_load(self, command, limit, /, **options):
@@ -76,8 +78,23 @@ class Bench:
         return result
 
 
-def reference(bench, seconds):
-    return wrk(bench.receiver, seconds)
+class AgainstWrk:
+    """Measures rows one after the other, each between two runs of wrk whose mean is its
+    reference. To be made anew when something else was done in between."""
+
+    def __init__(self, bench, seconds):
+        self.bench = bench
+        self.seconds = seconds
+        self.latest = None
+
+    def run(self, measure):
+        """`measure` gets the first reference, to know how long it may take."""
+        before = self.latest or wrk(self.bench.receiver, self.seconds)
+        result = measure(before)
+        self.latest = wrk(self.bench.receiver, self.seconds)
+        result["reference"] = (before + self.latest) / 2
+        result["ratio"] = result["rate"] / result["reference"]
+        return result
 
 
 def ingest(bench, seconds):

@@ -14,12 +14,14 @@ import tempfile
 import time
 
 import machine
+import registry
 import rows
 from processes import Failed, Receiver
 from table import Table
 
 BYTES_PER_WAITING_CALL = 1200
-ROWS = ("ingest", "batches", "singles", "latency", "backlog", "idle")
+SHORT_ROWS = ("ingest", "batches", "singles", "latency")
+ROWS = (*SHORT_ROWS, *registry.ROWS, "backlog", "idle")
 
 
 def say(text):
@@ -28,10 +30,15 @@ def say(text):
 
 def options():
     parser = argparse.ArgumentParser(prog="bench/run.sh", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="about a minute, rough")
-    parser.add_argument("--only", help="some rows: " + ",".join(ROWS))
+    parser.add_argument("--quick", action="store_true", help="few minutes, rough")
+    parser.add_argument(
+        "--only", help="some rows: " + ",".join(ROWS) + "; registry: four of them"
+    )
     parser.add_argument("--rounds", type=int, help="how often the short rows run")
     parser.add_argument("--waiting", type=int, help="calls waiting in the backlog row")
+    parser.add_argument(
+        "--subscriptions", type=int, help="in the registry's rows (default: a million)"
+    )
     parser.add_argument("--work", help="folder for the data (default: build folder)")
     parser.add_argument("--json", help="result file (default: bench.json beside it)")
     parser.add_argument(
@@ -41,35 +48,40 @@ def options():
     chosen = parser.parse_args()
     chosen.rounds = chosen.rounds or (1 if chosen.quick else 3)
     chosen.waiting = chosen.waiting or (1_000_000 if chosen.quick else 10_000_000)
+    chosen.subscriptions = chosen.subscriptions or 1_000_000
+    chosen.sizes = [10_000, 100_000, 1_000_000]
+    if not chosen.quick:
+        chosen.sizes = [size * 10 for size in chosen.sizes]
     chosen.seconds = 3 if chosen.quick else 10
     chosen.reference_seconds = 2 if chosen.quick else 3
     chosen.idle_seconds = 5 if chosen.quick else 20
     chosen.watch_seconds = 1 if chosen.quick else 6
     chosen.only = chosen.only.split(",") if chosen.only else list(ROWS)
+    if "registry" in chosen.only:
+        chosen.only.remove("registry")
+        chosen.only += registry.ROWS
     if unknown := set(chosen.only) - set(ROWS):
         parser.error(f"no such row: {', '.join(unknown)}")
     return chosen
 
 
+def rate_line(name, result):
+    line = f"  {name}: {result['rate']:,.0f}/s"
+    if "ratio" in result:
+        line += f", {result['ratio']:.2f} of {result['reference']:,.0f}"
+    return f"{line} (others {result['others']:.0%})"
+
+
 def one_round(bench, chosen, seen):
     """Every short row once, between two runs of wrk whose mean is its reference."""
     seconds = chosen.seconds
-    latest = None
+    reference = rows.AgainstWrk(bench, chosen.reference_seconds)
 
     def against_wrk(name, measure):
-        nonlocal latest
-        if name not in chosen.only:
-            return
-        before = latest or rows.reference(bench, chosen.reference_seconds)
-        result = measure(before)
-        latest = rows.reference(bench, chosen.reference_seconds)
-        rate = result["reference"] = (before + latest) / 2
-        result["ratio"] = result["rate"] / rate
-        seen.setdefault(name, []).append(result)
-        say(
-            f"  {name}: {result['rate']:,.0f}/s, {result['ratio']:.2f} of {rate:,.0f}"
-            f" (others {result['others']:.0%})"
-        )
+        if name in chosen.only:
+            result = reference.run(measure)
+            seen.setdefault(name, []).append(result)
+            say(rate_line(name, result))
 
     against_wrk("ingest", lambda rate: rows.ingest(bench, seconds))
     against_wrk(
@@ -136,6 +148,8 @@ def fill_table(seen):
             ratio = middle(seen["latency"], part)
             title = f"POST sent to receiver has it, 1,000/s: {part}"
             table.at_most(title, f"{took:,.0f} us", ratio, must, aim, "{:.2f}x")
+    if "registry" in seen:
+        registry.fill_table(table, seen["registry"])
     if "backlog" in seen:
         small, large = seen["backlogSmall"], seen["backlog"]
         title = f"{large['events'] / 1e6:g} M calls waiting"
@@ -165,7 +179,8 @@ def fill_table(seen):
 
 def describe(seen, notes):
     """What the table leaves out but its reader will ask."""
-    runs = [run for name in ROWS[:4] for run in seen.get(name, [])]
+    runs = [run for name in SHORT_ROWS for run in seen.get(name, [])]
+    runs += registry.runs(seen.get("registry", []))
     others = max((run["others"] for run in runs), default=0)
     if others > 0.05:
         notes.append(
@@ -185,6 +200,7 @@ def describe(seen, notes):
             f"latency unit: {bare:.0f} us = one fdatasync ({sync:.0f}) + 2 bare POSTs "
             f"({post:.0f})"
         )
+    registry.describe(seen.get("registry", []), notes)
     if "backlog" in seen:
         large = seen["backlog"]
         notes.append(
@@ -206,10 +222,15 @@ def measure(chosen, work, notes):
         os.path.join(build, "pushwire"), tools, work, receiver, chosen.serve.split()
     )
     try:
-        if set(chosen.only) - {"backlog", "idle"}:
+        if set(chosen.only) & set(SHORT_ROWS):
             for n in range(chosen.rounds):
                 say(f"round {n + 1} of {chosen.rounds}")
                 one_round(bench, chosen, seen)
+        if set(chosen.only) & set(registry.ROWS):
+            say("registry")
+            seen["registry"] = registry.measure(
+                bench, chosen, notes, lambda name, result: say(rate_line(name, result))
+            )
         long_rows(bench, chosen, seen, notes)
     finally:
         bench.drop_server()

@@ -10,9 +10,9 @@
 
 #define NUMBER_DIGITS 15
 
-/* False: answered. */
-static bool
-read_number(struct api_request *r, const char *name, int64_t otherwise, int64_t *number)
+bool
+customer_number(struct api_request *r, const char *name, int64_t otherwise,
+                int64_t *number)
 {
     const char *text = httpd_query(r->req, name);
     int64_t sum = 0;
@@ -96,8 +96,8 @@ customer_tags(struct api_request *r)
     struct json_doc doc;
     int64_t skip, limit;
 
-    if (!read_number(r, "skip", 0, &skip) ||
-        !read_number(r, "limit", CHANNEL_LIST_MAX, &limit))
+    if (!customer_number(r, "skip", 0, &skip) ||
+        !customer_number(r, "limit", CHANNEL_LIST_MAX, &limit))
         return;
     json_init(&doc);
     doc.max_depth = JSON_DEPTH_WRAPPED;
@@ -186,10 +186,10 @@ customer_notifications(struct api_request *r)
 
     r->own = search;
     r->own_free = free;
-    if (!read_number(r, "limit", QUERY_LIMIT_DEFAULT, &search->left) ||
-        !read_number(r, "offset", 0, &search->skip) ||
-        !read_number(r, "startDate", 0, &search->start_s) ||
-        !read_number(r, "endDate", INT64_MAX, &search->end_s))
+    if (!customer_number(r, "limit", QUERY_LIMIT_DEFAULT, &search->left) ||
+        !customer_number(r, "offset", 0, &search->skip) ||
+        !customer_number(r, "startDate", 0, &search->start_s) ||
+        !customer_number(r, "endDate", INT64_MAX, &search->end_s))
         return;
     api_json_begin(r);
     json_array(&r->json, "notifications");

@@ -51,12 +51,16 @@ answer_ids(struct api_request *r, uint64_t first_key, size_t n)
     api_answer(r->req, 202, "application/json", body, (size_t)(at - body));
 }
 
-static void
-count_events(const struct api_request *r)
+uint64_t
+events_count(const uint32_t by_type[EVENT_TYPES])
 {
-    for (unsigned type = 0; type < EVENT_TYPES; type++)
-        if (r->events_by_type[type])
-            metric_add(METRIC_EVENTS, type, r->events_by_type[type]);
+    uint64_t n = 0;
+    for (unsigned type = 0; type < EVENT_TYPES; type++) {
+        if (by_type[type])
+            metric_add(METRIC_EVENTS, type, by_type[type]);
+        n += by_type[type];
+    }
+    return n;
 }
 
 static void
@@ -87,7 +91,7 @@ ingest_done(struct engine_ingest *ingest)
         return;
     }
     if (!ingest->repeated)
-        count_events(r);
+        events_count(r->events_by_type);
     metric_observe(METRIC_INGEST_SECONDS, clock_mono_us(engine_clock(r->api->engine)) -
                                               httpd_started_us(r->req));
     answer_ids(r, ingest->first_key, ingest->n_events);
@@ -205,7 +209,7 @@ test_done(struct engine_ingest *ingest)
         refuse_ingest(r, ingest->result);
         return;
     }
-    count_events(r);
+    events_count(r->events_by_type);
     event_id_format(id, ingest->first_key);
     api_json_begin(r);
     json_str(&r->json, "_id", id);

@@ -30,6 +30,9 @@ void events_test(struct api_request *r);
 void events_list(struct api_request *r);
 void events_show(struct api_request *r);
 
+/* Counts them in the metrics; returns how many. */
+uint64_t events_count(const uint32_t by_type[EVENT_TYPES]);
+
 /* calls.c */
 void calls_list(struct api_request *r);
 void calls_show(struct api_request *r);
@@ -100,6 +103,9 @@ void sdk_config(struct api_request *r);
 void sdk_quiet(struct api_request *r);
 
 /* customer.c: the customer's routes in the platform's form */
+/* A number of the query; false: it is none, and that is answered. */
+bool customer_number(struct api_request *r, const char *name, int64_t otherwise,
+                     int64_t *number) must_check;
 void customer_channels(struct api_request *r);
 void customer_topics(struct api_request *r);
 void customer_tags(struct api_request *r);

@@ -304,14 +304,6 @@ applied(struct engine_touch *touch, size_t i, const struct subscription *after,
 }
 
 static void
-count_events(const struct engine_touch *touch)
-{
-    for (unsigned type = 0; type < EVENT_TYPES; type++)
-        if (touch->events_by_type[type])
-            metric_add(METRIC_EVENTS, type, touch->events_by_type[type]);
-}
-
-static void
 touch_done(struct engine_touch *touch)
 {
     struct api_request *r = container_of(touch, struct api_request, op.touch);
@@ -319,7 +311,7 @@ touch_done(struct engine_touch *touch)
     bool gone = touch->result == E_NOT_FOUND;
 
     if (touch->result == 0)
-        count_events(touch);
+        events_count(touch->events_by_type);
     if (touch->result != 0 && !(gone && kind == CHANGE_OPT_OUT)) {
         api_refuse(r, touch->result, gone ? "subscription not found" : touch->why);
         return;

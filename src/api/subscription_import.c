@@ -5,7 +5,6 @@
 #include "api/resources.h"
 #include "api/subscription_body.h"
 #include "base/mem.h"
-#include "base/metrics.h"
 
 struct import {
     struct change *changes;
@@ -123,17 +122,12 @@ touch_done(struct engine_touch *touch)
 {
     struct api_request *r = container_of(touch, struct api_request, op.touch);
     const struct import *import = r->own;
-    int64_t events = 0;
 
     if (touch->result != 0) {
         api_refuse(r, touch->result, touch->why);
         return;
     }
-    for (unsigned type = 0; type < EVENT_TYPES; type++)
-        if (touch->events_by_type[type]) {
-            metric_add(METRIC_EVENTS, type, touch->events_by_type[type]);
-            events += touch->events_by_type[type];
-        }
+    int64_t events = (int64_t)events_count(touch->events_by_type);
     api_json_begin(r);
     json_i64(&r->json, "created", (int64_t)import->made);
     json_i64(&r->json, "replaced", (int64_t)(import->n - import->made));

@@ -1,6 +1,5 @@
 /* Many subscriptions: lists with filters, the export, and the platform's own list. Each
  * is read in small pieces, between which others have the store. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -319,28 +318,6 @@ start_customer(struct page *page, size_t limit)
     start(page, 0);
 }
 
-/* A number of the query; `fallback` when it is not there. */
-static int
-read_number(struct api_request *r, const char *name, int64_t fallback, int64_t max,
-            int64_t *out)
-{
-    const char *text = httpd_query(r->req, name);
-    char *end;
-
-    *out = fallback;
-    if (!text || !*text)
-        return 0;
-    errno = 0;
-    long long number = strtoll(text, &end, 10);
-    if (*end == '\0' && errno == 0 && number >= 0 && number <= max) {
-        *out = number;
-        return 0;
-    }
-    api_problem(r, 400, "%s must be a whole number from 0 to %lld", name,
-                (long long)max);
-    return E_INVALID;
-}
-
 void
 customer_subscriptions(struct api_request *r)
 {
@@ -348,8 +325,8 @@ customer_subscriptions(struct api_request *r)
     const char *start_id = httpd_query(r->req, "startId");
     int64_t since_ms, limit;
 
-    if (read_number(r, "updatedSince", 0, INT64_C(253402300799999), &since_ms) != 0 ||
-        read_number(r, "limit", CUSTOMER_ROWS, INT32_MAX, &limit) != 0)
+    if (!customer_number(r, "updatedSince", 0, &since_ms) ||
+        !customer_number(r, "limit", CUSTOMER_ROWS, &limit))
         return;
     if (start_id && *start_id) {
         if (!id_valid(slice_of(start_id))) {

@@ -6,7 +6,6 @@
 #include "api/router.h"
 #include "api/subscription_body.h"
 #include "base/mem.h"
-#include "base/metrics.h"
 
 /* ---- changes ---- */
 
@@ -34,14 +33,6 @@ work_new(struct api_request *r)
     r->own = work;
     r->own_free = work_free;
     return work;
-}
-
-static void
-count_events(const struct engine_touch *touch)
-{
-    for (unsigned type = 0; type < EVENT_TYPES; type++)
-        if (touch->events_by_type[type])
-            metric_add(METRIC_EVENTS, type, touch->events_by_type[type]);
 }
 
 static void
@@ -89,7 +80,7 @@ touch_done(struct engine_touch *touch)
         api_refuse(r, touch->result, touch->why);
         return;
     }
-    count_events(touch);
+    events_count(touch->events_by_type);
     if (work->change.kind == CHANGE_OPT_OUT)
         api_answer(r->req, 204, NULL, NULL, 0);
     else

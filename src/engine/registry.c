@@ -245,6 +245,10 @@ is_too_much(struct touch_job *job)
 static void
 submit(struct touch_job *job)
 {
+    /* The version first: a webhook that comes now has not been counted, and makes this
+     * stale. */
+    uint64_t version = config_version(&job->engine->config);
+
     if (is_too_much(job)) {
         finish(job, E_TOO_LARGE, "these changes may make too many calls: send fewer");
         return;
@@ -252,7 +256,7 @@ submit(struct touch_job *job)
     job->store = (struct store_touch){
         .op = {.kind = STORE_TOUCH, .done = touch_done},
         .channel = job->touch->channel ? job->touch->channel->number : 0,
-        .config = config_version(&job->engine->config),
+        .config = version,
         .items = job->items,
         .n = job->touch->n,
         .decide = decide,

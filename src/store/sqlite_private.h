@@ -171,6 +171,7 @@ struct sqlite_store {
     struct store_op **last_scan;
     usec_t scan_at_us; /* mono: not before, while others have work */
     bool worked;       /* others had, since the last scan */
+    bool closing;      /* as the queue said when it was looked at last */
 
     struct store_listener listener;
     bool started;

@@ -149,7 +149,8 @@ take(struct sqlite_store *s)
         queue->head = queue->tail = NULL;
         queue->results = queue->others = 0;
     }
-    bool more = s->pending || s->scans || !queue->closing;
+    s->closing = queue->closing;
+    bool more = s->pending || s->scans || !s->closing;
     pthread_mutex_unlock(&queue->mutex);
     return more;
 }
@@ -503,12 +504,12 @@ idle_step(struct sqlite_store *s)
     return false;
 }
 
-/* How long lists have to rest; 0 = not. */
+/* How long lists have to rest; 0 = not. When the store closes they wait for nobody. */
 static usec_t
 scan_rest(const struct sqlite_store *s)
 {
     usec_t left = s->scan_at_us - clock_mono_us(s->clock);
-    return s->worked && left > 0 ? left : 0;
+    return s->worked && !s->closing && left > 0 ? left : 0;
 }
 
 /* The next list, when its time has come. */
