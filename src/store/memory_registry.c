@@ -84,8 +84,10 @@ row_disown(struct subscription_row *row)
     memory_disown(row->members);
 }
 
+/* *was: what it replaces, the caller's from then on. */
 static uint64_t
-put_subscription(struct memory_store *m, const struct subscription_row *row)
+put_subscription(struct memory_store *m, const struct subscription_row *row,
+                 struct subscription_row *was)
 {
     struct subscription_row copy = *row;
 
@@ -93,7 +95,7 @@ put_subscription(struct memory_store *m, const struct subscription_row *row)
     if (row->number) {
         assert(row->number <= m->n_subscriptions);
         struct memory_subscription *kept = &m->subscriptions[row->number - 1];
-        row_disown(&kept->row);
+        *was = kept->row;
         kept->row = copy;
         return row->number;
     }
@@ -177,9 +179,10 @@ write_item(struct memory_store *m, struct store_touch *touch,
     uint64_t number = found->subscription ? found->subscription->number : 0;
     struct notification_row *notification =
         found->notification ? &m->notifications[found->notification->number - 1] : NULL;
+    struct subscription_row was = {0};
 
     if (decision->put) {
-        number = put_subscription(m, decision->put);
+        number = put_subscription(m, decision->put, &was);
         put_attributes(m, decision, number);
     }
     if (decision->n_events) {
@@ -198,6 +201,7 @@ write_item(struct memory_store *m, struct store_touch *touch,
         notification->delivered += decision->events[i].type == EVENT_DELIVERY;
         notification->clicked += decision->events[i].type == EVENT_CLICK;
     }
+    row_disown(&was); /* only now: what is decided may point into it */
 }
 
 static void

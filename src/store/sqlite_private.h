@@ -10,7 +10,8 @@
  *   sqlite_config.c  channels, webhooks, keys; what of them is kept in memory
  *   sqlite_read.c    due calls, events, single calls, counts
  *   sqlite_calls.c   the list of calls
- *   sqlite_registry.c  subscriptions, notifications, reports
+ *   sqlite_touch.c   changes of subscriptions and their events
+ *   sqlite_registry.c  lists of subscriptions; notifications
  */
 #pragma once
 
@@ -278,14 +279,21 @@ int sqlite_counts(struct sqlite_store *s, struct store_op *op) must_check;
 int sqlite_call_fill(struct sqlite_store *s, struct call_record *call,
                      enum call_state stored) must_check;
 
-/* sqlite_registry.c */
+/* sqlite_touch.c */
 int sqlite_touch(struct sqlite_store *s, struct store_op *op) must_check;
+/* How many subscriptions the channels that the group touched have. */
+int sqlite_write_population(struct sqlite_store *s) must_check;
+
+/* sqlite_registry.c */
+/* The row that a statement is at; its slices are valid until the statement is reset. */
+struct subscription_row sqlite_subscription_at(struct sqlite_store *s,
+                                               enum sqlite_stmt stmt);
+struct notification_row sqlite_notification_at(struct sqlite_store *s,
+                                               enum sqlite_stmt stmt);
 int sqlite_put_notification(struct sqlite_store *s, struct store_op *op) must_check;
 int sqlite_subscriptions(struct sqlite_store *s, struct store_op *op) must_check;
 int sqlite_subscription_count(struct sqlite_store *s, struct store_op *op) must_check;
 int sqlite_notifications(struct sqlite_store *s, struct store_op *op) must_check;
-/* How many subscriptions the channels that the group touched have. */
-int sqlite_write_population(struct sqlite_store *s) must_check;
 /* Deletes up to `limit` rows of deleted channels. */
 int sqlite_sweep_channel(struct sqlite_store *s, int limit) must_check;
 

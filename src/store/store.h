@@ -182,7 +182,7 @@ struct store_drop_key {
 /* ---- subscriptions ---- */
 
 /* What an item of a touch is about, as far as it is known when its turn comes. Valid
- * during decide. */
+ * until what is decided of it is written: so a decision may point into it. */
 struct store_found {
     uint64_t channel; /* the item's, or the one that was found; 0 = none was */
     const struct subscription_row *subscription; /* NULL = there is none */
