@@ -72,9 +72,9 @@ void httpd_query_each(const struct httpd_req *req,
                       void *ctx);
 bool httpd_peer_is_loopback(const struct httpd_req *req);
 const struct sockaddr *httpd_peer(const struct httpd_req *req); /* NULL: not known */
-void httpd_body_max(struct httpd_req *req, size_t bytes); /* only in head */
-struct slice httpd_body(const struct httpd_req *req);     /* valid until over */
-usec_t httpd_started_us(const struct httpd_req *req);     /* mono, when head ran */
+void httpd_body_max(struct httpd_req *req, size_t bytes);       /* only in head */
+struct slice httpd_body(const struct httpd_req *req);           /* valid until over */
+usec_t httpd_started_us(const struct httpd_req *req); /* mono, when head ran */
 
 void httpd_set_user(struct httpd_req *req, void *user);
 void *httpd_user(const struct httpd_req *req);

@@ -105,7 +105,7 @@ change_merge_attributes(struct change_work *work)
 static bool
 is_list(struct slice value)
 {
-    return value.n && value.p[0] == '[';
+    return value.p && value.n && value.p[0] == '[';
 }
 
 /* What is no array yet becomes one with what was there. */

@@ -287,10 +287,14 @@ const char *const sqlite_sql[STMTS] = {
     [STMT_SUBSCRIPTION_ANYWHERE] = "SELECT channel FROM subscription WHERE id = ?1",
     [STMT_SUBSCRIPTION_LIST] = "SELECT " SUBSCRIPTION_COLUMNS " FROM subscription"
                                " WHERE channel = ?1 AND number > ?2 ORDER BY number",
+/* Of each value no more than one read can show: many may have the same. */
+#define FIRST_WITH(value)                                                              \
+    "SELECT subscription FROM (SELECT subscription FROM attribute WHERE channel = ?1"  \
+    " AND name = ?3 AND value = " value " AND subscription > ?2"                       \
+    " ORDER BY subscription LIMIT ?6)"
     [STMT_SUBSCRIPTION_WITH] =
-        "SELECT " SUBSCRIPTION_COLUMNS " FROM subscription WHERE number IN (SELECT"
-        " subscription FROM attribute WHERE channel = ?1 AND name = ?3"
-        " AND value IN (?4, ?5) AND subscription > ?2) ORDER BY number",
+        "SELECT " SUBSCRIPTION_COLUMNS " FROM subscription WHERE number IN"
+        " (" FIRST_WITH("?4") " UNION ALL " FIRST_WITH("?5") ") ORDER BY number",
     [STMT_SUBSCRIPTION_ADD] =
         "INSERT INTO subscription(channel, id, created_ms, synced_ms, inactive, token,"
         " members) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",

@@ -363,6 +363,18 @@ finish_op(struct sqlite_store *s, struct store_op *op)
     complete(s, op);
 }
 
+/* What is left of deleted things goes with every group, a little at a time. */
+static int
+sweep_and_commit(struct sqlite_store *s)
+{
+    int rc = 0;
+    if (s->unswept)
+        rc = sqlite_sweep(s, SWEEP_BUSY);
+    if (rc == 0 && s->unswept_channels)
+        rc = sqlite_sweep_channel(s, SWEEP_BUSY);
+    return rc == 0 ? group_commit(s) : rc;
+}
+
 /* Performs the writes among the first pending operations in one transaction; *end is
  * the first operation that is not of this group. */
 static int
@@ -383,12 +395,8 @@ write_group(struct sqlite_store *s, struct store_op **end)
             rc = kinds[op->kind].perform(s, op);
     }
     *end = op;
-    if (rc == 0 && s->group.open && s->unswept)
-        rc = sqlite_sweep(s, SWEEP_BUSY);
-    if (rc == 0 && s->group.open && s->unswept_channels)
-        rc = sqlite_sweep_channel(s, SWEEP_BUSY);
     if (rc == 0 && s->group.open)
-        rc = group_commit(s);
+        rc = sweep_and_commit(s);
     if (rc < 0)
         rc = group_roll_back(s, rc);
     return rc;
