@@ -188,10 +188,9 @@ walk_subscriptions(struct sqlite_store *s, struct store_subscriptions *list,
         sqlite_text(s, get, 3, list->name);
         sqlite_text(s, get, 4, list->values[0]);
         sqlite_text(s, get, 5, list->values[1]);
-        sqlite_int(s, get, 6,
-                   list->max_rows < INT32_MAX
-                       ? (int64_t)list->max_rows + 1
-                       : INT32_MAX); /* to see that more follow */
+        /* One more than is shown: whether something follows. */
+        sqlite_key(s, get, 6,
+                   list->max_rows < INT32_MAX ? list->max_rows + 1 : INT32_MAX);
     }
     for (size_t n = 0; (rc = sqlite_next(s, get)) == 1; n++) {
         if (n == list->max_rows) {

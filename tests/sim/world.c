@@ -193,9 +193,8 @@ sim_run(struct sim *sim, msec_t for_ms)
 
 /* ---- what people do ---- */
 
-/* Lets time pass until the request is answered. */
-static void
-await(struct sim *sim, const bool *done)
+void
+sim_await(struct sim *sim, const bool *done)
 {
     sim_settle(sim);
     while (!*done)
@@ -232,7 +231,7 @@ apply_change(struct sim *sim, struct config_change *change)
     change->sim = sim;
     change->change.done = change_done;
     engine_change(sim->engine, &change->change);
-    await(sim, &change->done);
+    sim_await(sim, &change->done);
 }
 
 static int
@@ -346,10 +345,25 @@ sim_post(struct sim *sim, size_t n, uint64_t *key)
     engine_ingest(sim->engine, &post.ingest);
     free(events);
     buf_fini(&body);
-    await(sim, &post.done);
+    sim_await(sim, &post.done);
     if (post.ingest.result == 0 && key)
         *key = post.ingest.first_key;
     return post.ingest.result;
+}
+
+static void
+touch_done(struct engine_touch *touch)
+{
+    container_of(touch, struct sim_touch, touch)->done = true;
+}
+
+void
+sim_touch_start(struct sim *sim, struct sim_touch *touch)
+{
+    touch->done = false;
+    touch->touch.channel = touch->anywhere ? NULL : sim->channel;
+    touch->touch.done = touch_done;
+    engine_touch(sim->engine, &touch->touch);
 }
 
 struct retry {
@@ -383,7 +397,7 @@ sim_retry(struct sim *sim, uint64_t event, uint64_t webhook)
         .sim = sim,
     };
     engine_retry(sim->engine, &retry.retry);
-    await(sim, &retry.done);
+    sim_await(sim, &retry.done);
     sim_settle(sim);
     return retry.retry.result;
 }
@@ -435,7 +449,7 @@ sim_stored(struct sim *sim, uint64_t event, uint64_t webhook)
                             .done = look_done,
                         }};
     engine_call(sim->engine, &look.call);
-    await(sim, &look.done);
+    sim_await(sim, &look.done);
     return look.record;
 }
 
@@ -456,6 +470,6 @@ sim_count(struct sim *sim, enum call_state state)
 {
     struct count count = {.counts.done = counts_done};
     engine_counts(sim->engine, &count.counts);
-    await(sim, &count.done);
+    sim_await(sim, &count.done);
     return count.counts.calls[state];
 }

@@ -88,6 +88,18 @@ void sim_delete(struct sim *sim, uint64_t webhook);
 int sim_post(struct sim *sim, size_t n, uint64_t *key);
 int sim_retry(struct sim *sim, uint64_t event, uint64_t webhook);
 
+/* A request that changes subscriptions; answered some time later, in a crash with
+ * E_CLOSED. */
+struct sim_touch {
+    struct engine_touch touch; /* changes, n and applied; the rest is filled in */
+    bool anywhere;             /* the request names no channel */
+    bool done;
+};
+
+void sim_touch_start(struct sim *sim, struct sim_touch *touch);
+/* Lets time pass until a request is answered that sets *done. */
+void sim_await(struct sim *sim, const bool *done);
+
 /* Lets everything happen that can happen now. */
 void sim_settle(struct sim *sim);
 /* Jumps to the next thing that happens, at most to `until_ms` (steady); false when

@@ -318,6 +318,79 @@ every_live_webhook_is_leased(void **state)
     assert_int_equal(world->leases[1][1], 1);
 }
 
+/* ---- a channel's settings ---- */
+
+static void
+set_up(struct channel_settings *settings)
+{
+    settings_set(&settings->fcm_id, SLICE("123456789012"));
+    settings_set(&settings->topics,
+                 SLICE("[{\"_id\":\"t\",\"name\":\"\xc3\xa4 \\\"\"}]"));
+    settings_set(&settings->tags, SLICE("[{\"_id\":\"g\"}]"));
+    settings_set(&settings->attributes, SLICE("[{\"id\":\"a\"}]"));
+    settings_set(&settings->sdk, SLICE("{\"trackAppStatistics\":true}"));
+    settings_add_origin(settings, SLICE("https://www.example.com"));
+    settings_add_origin(settings, SLICE("*"));
+    settings_add_bundle(settings, SLICE("com.example.app"));
+    settings_set_authorizer(settings, "https://example.com/allow?a=\"b\"", "se\\cret",
+                            1u << GATED_ATTRIBUTE | 1u << GATED_SYNC);
+}
+
+static void
+assert_settings(const struct channel_settings *got, const struct channel_settings *want)
+{
+    struct buf a, b;
+    buf_init(&a, CHANNEL_SETTINGS_MAX);
+    buf_init(&b, CHANNEL_SETTINGS_MAX);
+    assert_int_equal(settings_write(&a, got), 0);
+    assert_int_equal(settings_write(&b, want), 0);
+    assert_string_equal(a.p, b.p);
+    buf_fini(&a);
+    buf_fini(&b);
+}
+
+static void
+the_settings_of_a_channel_are_loaded_again(void **state)
+{
+    struct world *world = *state;
+    uint64_t shop = put_channel(world, "shop");
+    struct channel *channel = channel_new();
+    world_reopen(world);
+    assert_settings(&world->channels[0]->settings, &channel->settings);
+    snprintf(channel->id, sizeof(channel->id), "shop");
+    channel->name = xstrdup("a shop");
+    channel->number = shop;
+    set_up(&channel->settings);
+    assert_int_equal(try_channel(world, channel, world->config), 0);
+    for (int i = 0; i < 2; i++) {
+        world_reopen(world);
+        const struct channel_settings *got = &world->channels[0]->settings;
+        assert_settings(got, &channel->settings);
+        assert_string_equal(got->fcm_id, "123456789012");
+        assert_string_equal(got->topics,
+                            "[{\"_id\":\"t\",\"name\":\"\xc3\xa4 \\\"\"}]");
+        assert_int_equal(got->n_origins, 2);
+        assert_true(settings_have_bundle(got, SLICE("com.example.app")));
+        assert_non_null(got->authorizer);
+        assert_string_equal(got->authorizer->url, "https://example.com/allow?a=\"b\"");
+        assert_string_equal(got->authorizer->authorization, "se\\cret");
+        assert_int_equal(got->authorizer->routes,
+                         1u << GATED_ATTRIBUTE | 1u << GATED_SYNC);
+    }
+
+    settings_clear_authorizer(&channel->settings);
+    settings_clear_origins(&channel->settings);
+    settings_set(&channel->settings.fcm_id, (struct slice){NULL, 0});
+    assert_int_equal(try_channel(world, channel, world->config), 0);
+    world_reopen(world);
+    assert_settings(&world->channels[0]->settings, &channel->settings);
+    assert_null(world->channels[0]->settings.authorizer);
+    assert_null(world->channels[0]->settings.fcm_id);
+    channel_unref(channel);
+}
+
+/* ---- a full disk ---- */
+
 static void
 a_full_disk_refuses_and_changes_nothing(void **state)
 {
@@ -359,6 +432,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_is_not_there_cannot_be_changed),
     TEST(a_key_is_put_once_and_dropped_once),
     TEST(every_live_webhook_is_leased),
+    TEST(the_settings_of_a_channel_are_loaded_again),
     TEST(a_full_disk_refuses_and_changes_nothing),
 };
 

@@ -131,11 +131,14 @@ file_truncate(sqlite3_file *file, sqlite3_int64 size)
     return real_of(file)->pMethods->xTruncate(real_of(file), size);
 }
 
+/* Counted and no more: no test cuts the power, and what a killed process has written is
+ * the kernel's. So a thousand lives take seconds. */
 static int
 file_sync(sqlite3_file *file, int flags)
 {
-    int rc = turn(FAULT_ON_SYNC);
-    return rc ? rc : real_of(file)->pMethods->xSync(real_of(file), flags);
+    (void)file;
+    (void)flags;
+    return turn(FAULT_ON_SYNC);
 }
 
 static int

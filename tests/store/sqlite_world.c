@@ -41,7 +41,13 @@ check_rows(struct world *world)
             "   coalesce(max(n), 0) FROM attempt a WHERE a.event = c.event AND"
             "   a.webhook = c.webhook)"
             " UNION ALL SELECT webhook FROM call WHERE webhook NOT IN (SELECT webhook"
-            "   FROM tally)",
+            "   FROM tally)"
+            " UNION ALL SELECT number FROM channel c LEFT JOIN population p"
+            "   ON p.channel = c.number WHERE deleted = 0 AND ("
+            "   coalesce(active, 0) <> (SELECT count(*) FROM subscription s WHERE"
+            "     s.channel = c.number AND s.inactive = 0) OR"
+            "   coalesce(inactive, 0) <> (SELECT count(*) FROM subscription s WHERE"
+            "     s.channel = c.number AND s.inactive = 1))",
             -1, &stmt, NULL),
         SQLITE_OK);
     assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
@@ -52,4 +58,54 @@ check_rows(struct world *world)
     assert_string_equal(sqlite3_column_text(stmt, 0), "ok");
     sqlite3_finalize(stmt);
     sqlite3_close(db);
+}
+
+/* ---- the store's thread ---- */
+
+static pthread_mutex_t hold_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t hold_changed = PTHREAD_COND_INITIALIZER;
+
+/* With the mutex held. */
+static void
+hold_await(const bool *flag)
+{
+    pthread_cond_broadcast(&hold_changed);
+    while (!*flag)
+        pthread_cond_wait(&hold_changed, &hold_mutex);
+}
+
+static void
+hold_done(struct store_op *op)
+{
+    struct hold *hold = container_of(op, struct hold, counts.op);
+    pthread_mutex_lock(&hold_mutex);
+    hold->entered = true;
+    hold_await(&hold->released);
+    hold->left = true;
+    pthread_cond_broadcast(&hold_changed);
+    pthread_mutex_unlock(&hold_mutex);
+}
+
+void
+hold_submit(struct world *world, struct hold *hold)
+{
+    *hold = (struct hold){.counts.op = {.kind = STORE_COUNTS, .done = hold_done}};
+    store_submit(world->store, &hold->counts.op);
+}
+
+void
+hold_wait(struct hold *hold)
+{
+    pthread_mutex_lock(&hold_mutex);
+    hold_await(&hold->entered);
+    pthread_mutex_unlock(&hold_mutex);
+}
+
+void
+hold_release(struct hold *hold)
+{
+    pthread_mutex_lock(&hold_mutex);
+    hold->released = true;
+    hold_await(&hold->left);
+    pthread_mutex_unlock(&hold_mutex);
 }

@@ -9,3 +9,14 @@ int try_open(struct world *world, struct err *err);
 /* After any story: leaves the world and looks whether counts, numbers of attempts and
  * the file's structure agree with the rows. */
 void check_rows(struct world *world);
+
+/* Holds the store's thread when its turn to be done comes, so that what is submitted
+ * meanwhile comes to the store at once. */
+struct hold {
+    struct store_counts counts;
+    bool entered, released, left;
+};
+
+void hold_submit(struct world *world, struct hold *hold);
+void hold_wait(struct hold *hold);    /* until the thread is held */
+void hold_release(struct hold *hold); /* then *hold is the caller's again */

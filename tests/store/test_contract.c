@@ -4,8 +4,9 @@
 #include "contract.h"
 
 static struct world_backend *const backends[] = {&world_memory, &world_sqlite};
-static const struct contract_part *const parts[] = {&contract_config, &contract_calls,
-                                                    &contract_order, &contract_lists};
+static const struct contract_part *const parts[] = {
+    &contract_config, &contract_calls,    &contract_order,         &contract_lists,
+    &contract_touch,  &contract_registry, &contract_registry_lists};
 
 #define TESTS_MAX 200
 

@@ -259,8 +259,8 @@ world_teardown(void **state)
 
 /* ---- operations ---- */
 
-static void
-note_done(struct store_op *op)
+void
+world_done(struct store_op *op)
 {
     (void)op;
     pthread_mutex_lock(&current->mutex);
@@ -272,7 +272,7 @@ note_done(struct store_op *op)
 void
 world_submit(struct world *world, struct store_op *op)
 {
-    op->done = note_done;
+    op->done = world_done;
     op->result = 1; /* no result of any operation */
     store_submit(world->store, op);
 }

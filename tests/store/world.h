@@ -84,6 +84,7 @@ msec_t world_now(struct world *world);
 /* Submits without waiting; world_wait waits until `n` more are done. */
 void world_submit(struct world *world, struct store_op *op);
 void world_wait(struct world *world, size_t n);
+void world_done(struct store_op *op); /* what the `done` of such an operation does */
 int world_run(struct world *world, struct store_op *op);
 
 /* ---- short forms; they fail the test when the store refuses ---- */
