@@ -53,19 +53,17 @@ find_report(const struct memory_store *m, uint64_t subscription,
 static uint64_t
 find_channel(const struct memory_store *m, const struct store_touch_item *item)
 {
-    uint64_t only = 0;
-    size_t n = 0;
+    uint64_t first = 0;
 
-    for (size_t i = 0; i < m->n_subscriptions; i++) {
+    for (size_t i = 0; i < m->n_subscriptions; i++) { /* in the order of their making */
         const struct subscription_row *row = &m->subscriptions[i].row;
         if (!memory_channel(m, row->channel) || !slice_eq(row->id, item->id))
             continue;
         if (find_notification(m, row->channel, item->notification))
             return row->channel;
-        only = row->channel;
-        n++;
+        first = first ? first : row->channel;
     }
-    return n == 1 ? only : 0;
+    return first;
 }
 
 /* ---- writing ---- */

@@ -284,7 +284,8 @@ const char *const sqlite_sql[STMTS] = {
     [STMT_SUBSCRIPTION_BY_TOKEN] = "SELECT " SUBSCRIPTION_COLUMNS " FROM subscription"
                                    " WHERE token = ?1 AND token <> 0 AND channel = ?2"
                                    " AND inactive = 0 ORDER BY number LIMIT 1",
-    [STMT_SUBSCRIPTION_ANYWHERE] = "SELECT channel FROM subscription WHERE id = ?1",
+    [STMT_SUBSCRIPTION_ANYWHERE] = "SELECT channel, number FROM subscription"
+                                   " WHERE id = ?1",
     [STMT_SUBSCRIPTION_LIST] = "SELECT " SUBSCRIPTION_COLUMNS " FROM subscription"
                                " WHERE channel = ?1 AND number > ?2 ORDER BY number",
 /* Of each value no more than one read can show: many may have the same. */

@@ -56,42 +56,41 @@ find_notification(struct finding *finding, uint64_t channel)
     return 0;
 }
 
-/* Ids are one channel's own, but made so that two are hardly ever the same; whoever
- * names no channel gets the one where the notification is, or the only one. */
+/* Ids are one channel's own, but made so that two are hardly ever the same. Whoever
+ * names no channel gets the one where the notification is; if that leaves several, the
+ * one that had the subscription first: a stranger can only come later. */
 static int
 find_channel(struct finding *finding, uint64_t *channel)
 {
     const enum sqlite_stmt get = STMT_SUBSCRIPTION_ANYWHERE;
     const enum sqlite_stmt has = STMT_NOTIFICATION_HAS;
     struct sqlite_store *s = finding->s;
-    uint64_t only = 0, with_notification = 0;
-    size_t n = 0;
+    uint64_t first = UINT64_MAX; /* subscription of the best one so far */
+    bool has_both = false;
     int rc;
 
     *channel = 0;
     sqlite_text(s, get, 1, finding->item->id);
-    while ((rc = sqlite_next(s, get)) == 1 && !with_notification) {
-        uint64_t one = sqlite_col_key(s, get, 0);
+    while ((rc = sqlite_next(s, get)) == 1) {
+        uint64_t one = sqlite_col_key(s, get, 0), number = sqlite_col_key(s, get, 1);
         if (!sqlite_live_channel(s, one))
             continue;
-        only = one;
-        n++;
         sqlite_text(s, has, 1, finding->item->notification);
         sqlite_key(s, has, 2, one);
-        rc = sqlite_next(s, has);
-        if (rc == 1)
-            with_notification = one;
-        if (rc >= 0)
+        int both = sqlite_next(s, has);
+        if (both < 0) {
+            sqlite_reset(s, get);
+            return both;
+        }
+        if (both)
             sqlite_reset(s, has);
-        if (rc < 0)
-            break;
+        if (both > has_both || (both == has_both && number < first)) {
+            has_both = both;
+            first = number;
+            *channel = one;
+        }
     }
-    if (rc != 0)
-        sqlite_reset(s, get);
-    if (rc < 0)
-        return rc;
-    *channel = with_notification ? with_notification : n == 1 ? only : 0;
-    return 0;
+    return rc;
 }
 
 static int

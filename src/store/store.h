@@ -226,8 +226,9 @@ struct store_touch_item {
  * item in turn the store finds what there is, `decide` says what follows, and the store
  * writes that before it looks for the next one. All or nothing.
  *
- * channel 0: that of the item's notification, if it has such a subscription, else the
- * only one that has it; E_NOT_FOUND when that is none, or several (one item only).
+ * channel 0: one that has such a subscription, and the item's notification if any has
+ * both; of several the one that had the subscription first. E_NOT_FOUND when there is
+ * none (one item only).
  *
  * `decide` runs on the store's thread and only when `config` is current. It returns 0
  * with the decision filled in, or an error, which is the operation's result; only for

@@ -148,30 +148,47 @@ among_several_channels_the_notification_tells_which(void **state)
     struct world *world = *state;
     uint64_t one = put_channel(world, "one"), two = put_channel(world, "two"),
              three = put_channel(world, "three");
-    put_subscription(world, one, "a", 0, false);
     put_subscription(world, two, "a", 0, false);
-    struct notification_row row = {.channel = two, .id = SLICE("push")};
-    put_notification(world, &row);
-    row = (struct notification_row){.channel = three, .id = SLICE("foreign")};
+    put_subscription(world, one, "a", 0, false);
+    put_subscription(world, three, "a", 0, false);
+    struct notification_row row = {.channel = three, .id = SLICE("push")};
     put_notification(world, &row);
 
     struct touch_item item = by_id("a");
-    assert_int_equal(touch_one(world, 0, &item), E_NOT_FOUND);
+    item.find.notification = SLICE("push");
+    assert_int_equal(touch_one(world, 0, &item), 0);
+    assert_int_equal(item.channel, three);
+    assert_true(item.notification.there);
+    assert_int_equal(item.subscription.row.channel, three);
+
+    delete_channel(world, three, "three");
+    assert_int_equal(touch_one(world, 0, &item), 0);
+    assert_int_equal(item.channel, two);
+    assert_false(item.notification.there);
+}
+
+/* Whoever makes one of the same id later gets none of its reports. */
+static void
+among_several_channels_the_first_one_has_it(void **state)
+{
+    struct world *world = *state;
+    uint64_t one = put_channel(world, "one"), two = put_channel(world, "two");
+    put_subscription(world, two, "a", 0, false);
+    put_subscription(world, one, "a", 0, false);
+    struct touch_item item = by_id("a");
+
+    assert_int_equal(touch_one(world, 0, &item), 0);
+    assert_int_equal(item.channel, two);
     item.find.notification = SLICE("unknown");
-    assert_int_equal(touch_one(world, 0, &item), E_NOT_FOUND);
-    item.find.notification = SLICE("foreign"); /* where no such subscription is */
-    assert_int_equal(touch_one(world, 0, &item), E_NOT_FOUND);
-    assert_int_equal(item.asked, 0);
+    assert_int_equal(touch_one(world, 0, &item), 0);
+    assert_int_equal(item.channel, two);
+    for (size_t i = 0; i < 2; i++) { /* known to both of them */
+        struct notification_row row = {.channel = i ? two : one, .id = SLICE("push")};
+        put_notification(world, &row);
+    }
     item.find.notification = SLICE("push");
     assert_int_equal(touch_one(world, 0, &item), 0);
     assert_int_equal(item.channel, two);
-    assert_true(item.notification.there);
-    assert_int_equal(item.subscription.row.channel, two);
-
-    delete_channel(world, two, "two"); /* then there is but one */
-    assert_int_equal(touch_one(world, 0, &item), 0);
-    assert_int_equal(item.channel, one);
-    assert_false(item.notification.there);
 }
 
 /* ---- reports ---- */
@@ -256,6 +273,7 @@ static const struct CMUnitTest tests[] = {
     TEST(the_notification_is_found_beside_the_subscription),
     TEST(the_only_channel_that_has_it_is_found),
     TEST(among_several_channels_the_notification_tells_which),
+    TEST(among_several_channels_the_first_one_has_it),
     TEST(a_report_is_remembered_of_subscription_notification_and_what),
     TEST(deliveries_and_clicks_are_counted_on_a_notification_that_is_known),
 };
