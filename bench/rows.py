@@ -55,7 +55,7 @@ class Bench:
         """Seconds used so far, by whom."""
         return {
             "machine": machine_seconds(),
-            "pushwire": cpu_seconds(self.server.pid),
+            "pushwire": cpu_seconds(self.server.pid) if self.server else 0.0,
             "receiver": cpu_seconds(self.receiver.pid),
             "load": children_seconds(),
             "readers": sum(cpu_seconds(reader.pid) for reader in self.readers),
@@ -63,19 +63,32 @@ class Bench:
 
     def run_load(self, command, limit, /, **options):
         """bench-load against the server; adds who used the CPUs meanwhile."""
-        before = self.cpu()
-        begin = time.monotonic()
+        usage = Usage(self)
         options.setdefault("board", self.receiver.board)
         result = load(
             self.tools, command, self.server.port, limit, self.server, **options
         )
-        used = {name: spent - before[name] for name, spent in self.cpu().items()}
-        machine = used.pop("machine")
-        cores = (time.monotonic() - begin) * len(os.sched_getaffinity(0))
-        result["others"] = max(0.0, machine - sum(used.values())) / cores
-        result["cpuSeconds"] = {name: round(spent, 2) for name, spent in used.items()}
+        result["cpuSeconds"], result["others"] = usage.until_now()
         result["rssMiB"] = round(self.server.memory_mib()[1], 1)
         return result
+
+
+class Usage:
+    """Who used the CPUs since this was made."""
+
+    def __init__(self, bench):
+        self.bench = bench
+        self.before = bench.cpu()
+        self.begin = time.monotonic()
+
+    def until_now(self):
+        """Seconds by name, and the share that went to programs of somebody else."""
+        now = self.bench.cpu()
+        used = {name: now[name] - self.before[name] for name in now}
+        machine = used.pop("machine")
+        cores = (time.monotonic() - self.begin) * len(os.sched_getaffinity(0))
+        others = max(0.0, machine - sum(used.values())) / cores
+        return {name: round(spent, 2) for name, spent in used.items()}, others
 
 
 class AgainstWrk:
@@ -87,13 +100,20 @@ class AgainstWrk:
         self.seconds = seconds
         self.latest = None
 
+    def wrk(self):
+        """POSTs a second, and the share of the CPUs that others had."""
+        usage = Usage(self.bench)
+        rate = wrk(self.bench.receiver, self.seconds)
+        return rate, usage.until_now()[1]
+
     def run(self, measure):
         """`measure` gets the first reference, to know how long it may take."""
-        before = self.latest or wrk(self.bench.receiver, self.seconds)
-        result = measure(before)
-        self.latest = wrk(self.bench.receiver, self.seconds)
-        result["reference"] = (before + self.latest) / 2
+        before = self.latest or self.wrk()
+        result = measure(before[0])
+        after = self.latest = self.wrk()
+        result["reference"] = (before[0] + after[0]) / 2
         result["ratio"] = result["rate"] / result["reference"]
+        result["others"] = max(result["others"], before[1], after[1])
         return result
 
 
