@@ -84,8 +84,9 @@ find_channel(struct finding *finding, uint64_t *channel)
         }
         if (both)
             sqlite_reset(s, has);
-        if (both > has_both || (both == has_both && number < first)) {
-            has_both = both;
+        bool better = both && !has_both, as_good = (both == 1) == has_both;
+        if (better || (as_good && number < first)) {
+            has_both = both == 1;
             first = number;
             *channel = one;
         }

@@ -243,7 +243,7 @@ what_is_not_mentioned_or_null_stays(void **state)
     for (unsigned i = 0; i < MEMBERS; i++) {
         static const char *const values[] = {"\"x\"", "[\"x\"]", "{\"x\":1}", "1",
                                              "true"};
-        char members[100], kept[100] = "";
+        char members[200], kept[100] = "";
         for (size_t v = 0; v < ARRAY_LEN(values) && !kept[0]; v++) {
             const char *reason;
             world_parse(w, slice_of(values[v]));
