@@ -7,10 +7,14 @@ import { Receiver, Server } from './harness.mjs';
 let server = await Server.start();
 let made = 0;
 
+const configs = []; // a bundle id is one channel's: whoever had some gives them back
 async function setting() {
+  for (const before of configs) await server.call('PATCH', before, { body: { bundleIds: [] } });
   const channel = await server.channel(`c${++made}`);
   const base = `/v1/channels/${channel}`;
-  return { channel, base, config: `${base}/config` };
+  const config = `${base}/config`;
+  configs.push(config);
+  return { channel, base, config };
 }
 
 async function refused(answer, status, path, detail) {
@@ -284,6 +288,18 @@ test('changes of different members at the same time all survive', async () => {
   assert.deepEqual(rest, want);
   assert.deepEqual(topics.map(({ _id }) => _id).sort(), [...ids].sort());
   assert.equal((await server.must('GET', base)).name, 'renamed');
+});
+
+test('a bundle id is one channel\'s', async () => {
+  const [one, two] = [await setting(), await setting()];
+  const bundle = (id) => ({ body: { bundleIds: [id] } });
+  await server.must('PATCH', one.config, bundle('com.example.mine'));
+  await server.must('PATCH', one.config, bundle('com.example.mine')); // its own again
+  const taken = await server.call('PATCH', two.config, bundle('com.example.mine'));
+  assert.equal(taken.status, 409);
+  assert.match(taken.json.detail, /com\.example\.mine/);
+  await server.must('PATCH', one.config, { body: { bundleIds: [] } });
+  await server.must('PATCH', two.config, bundle('com.example.mine'));
 });
 
 // ---- roles ----
