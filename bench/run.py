@@ -30,7 +30,7 @@ def say(text):
 
 def options():
     parser = argparse.ArgumentParser(prog="bench/run.sh", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="few minutes, rough")
+    parser.add_argument("--quick", action="store_true", help="two minutes, rough")
     parser.add_argument(
         "--only", help="some rows: " + ",".join(ROWS) + "; registry: four of them"
     )
