@@ -3,6 +3,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
 
 #define PATH_MAX_BYTES 1024
 
@@ -205,6 +208,21 @@ reader_id(struct reader *rd, const struct json_token *value, char out[ID_MAX + 1
         return reader_fail(rd, "must be 1 to 64 characters of A-Z a-z 0-9 _ . -");
     memcpy(out, id.p, id.n);
     out[id.n] = '\0';
+    return 0;
+}
+
+int
+reader_url(struct reader *rd, const struct json_token *value, char **url)
+{
+    struct slice text;
+    struct err err = {0};
+    int rc = reader_text(rd, value, 1, WEBHOOK_URL_MAX, &text);
+    if (rc != 0)
+        return rc;
+    free(*url);
+    *url = xstrndup(text.p, text.n);
+    if (engine_url_check(rd->request->api->engine, *url, &err) != 0)
+        return reader_fail(rd, "%s", err.text);
     return 0;
 }
 

@@ -33,6 +33,9 @@ int reader_object(struct reader *rd, const struct json_token *object,
 /* The bytes of a string of min to max bytes, without NUL; valid until the next one. */
 int reader_text(struct reader *rd, const struct json_token *value, size_t min,
                 size_t max, struct slice *out) must_check;
+/* One that calls may go to; replaces *url by a copy. */
+int reader_url(struct reader *rd, const struct json_token *value,
+               char **url) must_check;
 int reader_bool(struct reader *rd, const struct json_token *value,
                 bool *out) must_check;
 int reader_number(struct reader *rd, const struct json_token *value, double min,

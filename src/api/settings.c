@@ -295,16 +295,7 @@ static int
 read_url(struct reader *rd, const struct json_token *value, void *out)
 {
     struct authorizer_body *body = out;
-    struct slice text;
-    struct err err = {0};
-
-    int rc = reader_text(rd, value, 1, WEBHOOK_URL_MAX, &text);
-    if (rc != 0)
-        return rc;
-    body->url = xstrndup(text.p, text.n);
-    if (engine_url_check(rd->request->api->engine, body->url, &err) != 0)
-        return reader_fail(rd, "%s", err.text);
-    return 0;
+    return reader_url(rd, value, &body->url);
 }
 
 static int

@@ -27,16 +27,8 @@ static int
 read_url(struct reader *rd, const struct json_token *value, void *out)
 {
     struct webhook_body *body = out;
-    struct slice url;
-    struct err err = {0};
-    int rc = reader_text(rd, value, 1, WEBHOOK_URL_MAX, &url);
-    if (rc != 0)
-        return rc;
-    replace_text(&body->values->url, url);
-    if (engine_url_check(rd->request->api->engine, body->values->url, &err) != 0)
-        return reader_fail(rd, "%s", err.text);
     body->given |= WEBHOOK_URL;
-    return 0;
+    return reader_url(rd, value, &body->values->url);
 }
 
 /* ---- events ---- */
