@@ -214,7 +214,7 @@ reader_id(struct reader *rd, const struct json_token *value, char out[ID_MAX + 1
 int
 reader_url(struct reader *rd, const struct json_token *value, char **url)
 {
-    struct slice text;
+    struct slice text = {0};
     struct err err = {0};
     int rc = reader_text(rd, value, 1, WEBHOOK_URL_MAX, &text);
     if (rc != 0)
