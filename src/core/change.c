@@ -9,46 +9,45 @@
 
 #define BODIES_MAX ((size_t)OUTCOME_EVENTS_MAX * EVENT_MAX_BYTES)
 
+/* What is built up during a change. */
+static const size_t scratch[] = {
+    offsetof(struct outcome, topics),        offsetof(struct outcome, added),
+    offsetof(struct outcome, tags),          offsetof(struct outcome, attributes[0]),
+    offsetof(struct outcome, attributes[1]), offsetof(struct outcome, dates),
+    offsetof(struct outcome, language),      offsetof(struct outcome, country),
+    offsetof(struct outcome, version),
+};
+
+static struct buf *
+scratch_at(struct outcome *outcome, size_t i)
+{
+    return (struct buf *)(void *)((char *)outcome + scratch[i]);
+}
+
 void
 outcome_init(struct outcome *outcome)
 {
     *outcome = (struct outcome){0};
     buf_init(&outcome->bodies, BODIES_MAX);
-    struct buf *const scratch[] = {
-        &outcome->topics,        &outcome->added,         &outcome->tags,
-        &outcome->attributes[0], &outcome->attributes[1], &outcome->dates,
-        &outcome->language,      &outcome->country,       &outcome->version};
     for (size_t i = 0; i < ARRAY_LEN(scratch); i++)
-        buf_init(scratch[i], SUBSCRIPTION_ROOM_MAX);
+        buf_init(scratch_at(outcome, i), SUBSCRIPTION_ROOM_MAX);
 }
 
 static void
 each_buf(struct outcome *outcome, void (*act)(struct buf *buf))
 {
     act(&outcome->bodies);
-    act(&outcome->topics);
-    act(&outcome->added);
-    act(&outcome->tags);
-    act(&outcome->attributes[0]);
-    act(&outcome->attributes[1]);
-    act(&outcome->dates);
-    act(&outcome->language);
-    act(&outcome->country);
-    act(&outcome->version);
+    for (size_t i = 0; i < ARRAY_LEN(scratch); i++)
+        act(scratch_at(outcome, i));
 }
 
 static int
-failure(const struct outcome *o)
+failure(struct outcome *outcome)
 {
-    const int failures[] = {o->bodies.failed,        o->topics.failed,
-                            o->added.failed,         o->tags.failed,
-                            o->attributes[0].failed, o->attributes[1].failed,
-                            o->dates.failed,         o->language.failed,
-                            o->country.failed,       o->version.failed};
-    for (size_t i = 0; i < ARRAY_LEN(failures); i++)
-        if (failures[i])
-            return failures[i];
-    return 0;
+    int failed = outcome->bodies.failed;
+    for (size_t i = 0; i < ARRAY_LEN(scratch) && !failed; i++)
+        failed = scratch_at(outcome, i)->failed;
+    return failed;
 }
 
 void

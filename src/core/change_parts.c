@@ -229,29 +229,40 @@ change_tell_attributes(struct change_work *work)
 
 /* ---- one topic, tag or attribute ---- */
 
-int
-change_topic(struct change_work *work)
+/* The list with the change's item, or without it, in `out`; stays empty when it is so
+ * already. */
+static int
+list_change(struct change_work *work, struct slice list, bool add, struct buf *out,
+            const char *too_many)
 {
-    struct slice list = work->topics_before;
-    struct buf *topics = &work->out->topics;
     char room[ID_MAX + 4];
     int n = snprintf(room, sizeof(room), "[\"%.*s\"]", (int)work->change->item.n,
                      work->change->item.p);
-    struct slice topic = {room + 1, (size_t)n - 2};
-    bool add = work->change->kind == CHANGE_TOPIC_ADD;
+    struct slice element = {room + 1, (size_t)n - 2};
 
-    if (list_has(list, topic) == add)
+    if (list_has(list, element) == add)
         return 0;
     if (add && list_count(list) >= SUBSCRIPTION_LIST_MAX) {
-        *work->why = "a subscription may have at most 500 topics";
+        *work->why = too_many;
         return E_TOO_LARGE;
     }
     if (add)
-        list_with(topics, list, topic);
+        list_with(out, list, element);
     else
-        list_without(topics, list, (struct slice){room, (size_t)n});
-    if (topics->failed)
-        return topics->failed;
+        list_without(out, list, (struct slice){room, (size_t)n});
+    return out->failed;
+}
+
+int
+change_topic(struct change_work *work)
+{
+    struct buf *topics = &work->out->topics;
+    int rc =
+        list_change(work, work->topics_before, work->change->kind == CHANGE_TOPIC_ADD,
+                    topics, "a subscription may have at most 500 topics");
+
+    if (rc != 0 || topics->n == 0)
+        return rc;
     change_set_topics(work, buf_slice(topics));
     work->after->synced_ms = work->scene->now_ms;
     change_tell_topics(work);
@@ -263,24 +274,12 @@ change_tag(struct change_work *work)
 {
     struct slice list = work->after->member[MEMBER_TAGS];
     struct buf *tags = &work->out->tags;
-    char room[ID_MAX + 4];
-    int n = snprintf(room, sizeof(room), "[\"%.*s\"]", (int)work->change->item.n,
-                     work->change->item.p);
-    struct slice tag = {room + 1, (size_t)n - 2};
-    bool add = work->change->kind == CHANGE_TAG_ADD;
+    int rc = list_change(work, list.p ? list : SLICE("[]"),
+                         work->change->kind == CHANGE_TAG_ADD, tags,
+                         "a subscription may have at most 500 tags");
 
-    if (!list.p)
-        list = SLICE("[]");
-    if (list_has(list, tag) == add)
-        return 0;
-    if (add && list_count(list) >= SUBSCRIPTION_LIST_MAX) {
-        *work->why = "a subscription may have at most 500 tags";
-        return E_TOO_LARGE;
-    }
-    if (add)
-        list_with(tags, list, tag);
-    else
-        list_without(tags, list, (struct slice){room, (size_t)n});
+    if (rc != 0 || tags->n == 0)
+        return rc;
     work->after->member[MEMBER_TAGS] = buf_slice(tags);
     work->after->synced_ms = work->scene->now_ms;
     return 0;
