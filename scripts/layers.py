@@ -22,9 +22,9 @@ SEES = {
     "cli": ["base", "core"],
 }
 
-# Files that may see more than their folder.
+# Files (as patterns) that may see more than their folder.
 EXCEPTIONS = {
-    "src/cli/serve.c": ["store", "send", "engine", "api"],
+    "src/cli/serve*": ["store", "send", "engine", "api"],
     "src/main.c": ["cli"],
 }
 
@@ -55,7 +55,8 @@ def may_see(path):
     if parts[0] != "src":
         return list(SEES)
     folder = parts[1] if len(parts) > 2 else None
-    return [folder, *SEES.get(folder, []), *EXCEPTIONS.get(str(path), [])]
+    more = [seen for pattern, seen in EXCEPTIONS.items() if fnmatch.fnmatch(str(path), pattern)]
+    return [folder, *SEES.get(folder, []), *(name for seen in more for name in seen)]
 
 
 def complaints(path):

@@ -72,6 +72,14 @@ for (const signal of ['SIGTERM', 'SIGINT']) {
   });
 }
 
+test('SIGHUP ends nothing: the log says what was read again', async (t) => {
+  const server = await Server.start();
+  t.after(() => server.stop());
+  server.signal('SIGHUP');
+  await server.line(/SIGHUP: /);
+  await server.channel('still-works');
+});
+
 test('a receiver that hangs does not hold the end up: its call is given back', async (t) => {
   const server = await Server.start({ args: ['--drain', '1s'] });
   await server.channel('c');

@@ -1,0 +1,44 @@
+/*
+ * What the files of `pushwire serve` share: serve.c (the command: up, signals, down),
+ * serve_parts.c (from options to parts), serve_key.c (the admin key). They alone know
+ * what is behind the API.
+ */
+#pragma once
+
+#include "api/api.h"
+#include "base/geoip.h"
+#include "base/mem.h"
+#include "cli/command.h"
+#include "engine/engine.h"
+#include "send/transport.h"
+#include "store/store.h"
+
+#define PATH_MAX_BYTES 4096
+
+struct server {
+    const struct options *options;
+    struct store *store;
+    struct engine *engine;
+    struct api *api;
+    struct geoip *geoip;
+    struct mem_budget ingest;
+    struct transport_options transport;
+    char key_path[PATH_MAX_BYTES];
+};
+
+/* ---- serve_parts.c ---- */
+
+/* Opens all parts in the order in which they need each other; what is open after a
+ * failure is closed by server_close too. */
+int server_open(struct server *server, struct err *err) must_check;
+void server_close(struct server *server);
+/* SIGHUP: reads again what may change while the server runs. On the main thread. */
+void server_reload(struct server *server);
+/* Sender threads: as told, or one per core. */
+unsigned server_senders(const struct options *options);
+
+/* ---- serve_key.c ---- */
+
+/* Makes the first admin key, or another one if asked for, and puts it into its file;
+ * warns of a file that does not fit the store. */
+int server_ensure_key(struct server *server, struct err *err) must_check;

@@ -1,0 +1,201 @@
+/* From options to parts: the store, the engine, the API and what they need. */
+#include "cli/serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/rng.h"
+
+#define API_THREADS_MAX 4
+
+static unsigned
+cores(void)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof(set), &set) != 0)
+        return 1;
+    return (unsigned)CPU_COUNT(&set);
+}
+
+static unsigned
+threads(const struct options *options, enum option_id id, unsigned at_most)
+{
+    unsigned n = cores();
+
+    if (option_given(options, id))
+        return (unsigned)option_number(options, id);
+    return n < at_most ? n : at_most;
+}
+
+unsigned
+server_senders(const struct options *options)
+{
+    return threads(options, OPTION_SENDERS, 256);
+}
+
+static int
+open_transport(void *ctx, struct transport **out, struct err *err)
+{
+    const struct server *server = ctx;
+    return transport_curl_open(out, &server->transport, err);
+}
+
+/* Nothing may be believed any more, so nothing more may be said to anybody. */
+static void
+on_broken(void *ctx, const char *why)
+{
+    (void)ctx;
+    log_msg(LOG_ERROR, "the store failed, the server ends: %s", why);
+    log_flush();
+    _exit(FAILED);
+}
+
+static int
+open_store(struct server *server, struct err *err)
+{
+    const char *dir = option_text(server->options, OPTION_DATA);
+    msec_t latest_ms = 0;
+    const struct store_sqlite_options options = {
+        .dir = dir,
+        .clock = &clock_system,
+        .cache_bytes = (size_t)option_number(server->options, OPTION_CACHE),
+    };
+
+    int n = snprintf(server->key_path, sizeof(server->key_path), "%s/admin.key", dir);
+    if (n < 0 || (size_t)n >= sizeof(server->key_path))
+        return err_set(err, E_INVALID, "--data: the path is too long");
+    int rc = store_sqlite_open(&server->store, &options, &latest_ms, err);
+    if (rc == 0)
+        clock_anchor(&clock_system, latest_ms);
+    return rc;
+}
+
+static int
+open_engine(struct server *server, struct err *err)
+{
+    const struct options *options = server->options;
+
+    server->transport = (struct transport_options){
+        .clock = &clock_system,
+        .deadline_ms = option_number(options, OPTION_DEADLINE),
+        .allow_private = option_on(options, OPTION_DEV),
+        .ca_file = option_text(options, OPTION_CA_FILE),
+    };
+    const struct engine_options engine = {
+        .store = server->store,
+        .clock = &clock_system,
+        .rng = &rng_system,
+        .senders = server_senders(options),
+        .transport_open = open_transport,
+        .transport_ctx = server,
+        .allow_private = option_on(options, OPTION_DEV),
+        .window = (unsigned)option_number(options, OPTION_WINDOW),
+        .slots = (unsigned)option_number(options, OPTION_SLOTS),
+        .sender_bytes = (size_t)option_number(options, OPTION_SENDER_MEMORY),
+        .broken = on_broken,
+    };
+    return engine_open(&server->engine, &engine, err);
+}
+
+static int
+open_api(struct server *server, struct err *err)
+{
+    const struct options *options = server->options;
+
+    mem_budget_init(&server->ingest,
+                    (size_t)option_number(options, OPTION_INGEST_MEMORY));
+    const struct api_options api = {
+        .engine = server->engine,
+        .listen = option_text(options, OPTION_LISTEN),
+        .listen_fd = -1,
+        .threads = threads(options, OPTION_API_THREADS, API_THREADS_MAX),
+        .max_connections = (unsigned)option_number(options, OPTION_MAX_CONNECTIONS),
+        .max_request_bytes = (size_t)option_number(options, OPTION_MAX_REQUEST),
+        .max_events = (size_t)option_number(options, OPTION_MAX_EVENTS),
+        .body_mem = &server->ingest.mem,
+        .public_metrics = option_on(options, OPTION_PUBLIC_METRICS),
+        .address_rate = (uint32_t)option_number(options, OPTION_SDK_ADDRESS_RATE),
+        .address_burst = (uint32_t)option_number(options, OPTION_SDK_ADDRESS_BURST),
+        .channel_rate = (uint32_t)option_number(options, OPTION_SDK_CHANNEL_RATE),
+        .channel_burst = (uint32_t)option_number(options, OPTION_SDK_CHANNEL_BURST),
+        .address_header = option_text(options, OPTION_ADDRESS_HEADER),
+        .country_header = option_text(options, OPTION_COUNTRY_HEADER),
+        .geoip = server->geoip,
+    };
+    return api_open(&server->api, &api, err);
+}
+
+/* Every call would fail on a file that cannot be read, long after anybody looks here.
+ */
+static int
+check_ca_file(const struct server *server, struct err *err)
+{
+    const char *path = option_text(server->options, OPTION_CA_FILE);
+    char byte;
+
+    if (!path)
+        return 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, &byte, 1);
+    int rc = 0;
+    if (n < 0)
+        rc = err_set(err, E_INVALID, "--ca-file %s: %s", path, strerror(errno));
+    else if (n == 0)
+        rc = err_set(err, E_INVALID, "--ca-file %s: the file is empty", path);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+static int
+open_geoip(struct server *server, struct err *err)
+{
+    const char *path = option_text(server->options, OPTION_GEOIP);
+    if (!path)
+        return 0;
+    int rc = geoip_open(&server->geoip, path, err);
+    return rc == 0 ? 0 : err_wrap(err, "--geoip");
+}
+
+int
+server_open(struct server *server, struct err *err)
+{
+    int rc = check_ca_file(server, err);
+    if (rc == 0)
+        rc = open_geoip(server, err);
+    if (rc == 0)
+        rc = open_store(server, err);
+    if (rc == 0)
+        rc = open_engine(server, err);
+    if (rc == 0)
+        rc = server_ensure_key(server, err);
+    if (rc == 0)
+        rc = open_api(server, err);
+    return rc;
+}
+
+void
+server_close(struct server *server)
+{
+    if (server->engine)
+        engine_stop(server->engine, 0); /* nothing, if it has been stopped */
+    api_close(server->api);
+    engine_close(server->engine);
+    if (server->store)
+        server->store->backend->close(server->store);
+    geoip_close(server->geoip);
+}
+
+void
+server_reload(struct server *server)
+{
+    (void)server;
+    log_msg(LOG_INFO, "SIGHUP: nothing is read again while the server runs");
+}
