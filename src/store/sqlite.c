@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/mem.h"
 
 #define CACHE_BYTES_DEFAULT ((size_t)32 << 20)
@@ -22,6 +23,8 @@ int
 sqlite_failed(struct sqlite_store *s, int rc)
 {
     if ((rc & 0xff) == SQLITE_FULL)
+        return E_FULL;
+    if (rc == SQLITE_IOERR_FSYNC && fault_on("sync-believed"))
         return E_FULL;
     if (!s->broken_why[0])
         snprintf(s->broken_why, sizeof(s->broken_why), "database: %s (%d)",
@@ -211,12 +214,12 @@ set_up(struct sqlite_store *s, const struct store_sqlite_options *options,
     char sql[600];
     snprintf(sql, sizeof(sql),
              "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
-             "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF;"
+             "PRAGMA synchronous = %s; PRAGMA foreign_keys = OFF;"
              "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;"
              "PRAGMA secure_delete = OFF; PRAGMA trusted_schema = OFF;"
              "PRAGMA cache_size = -%zu; PRAGMA journal_size_limit = %d;"
              "BEGIN IMMEDIATE; COMMIT",
-             cache / 1024, WAL_KEPT_BYTES);
+             fault_on("sync-off") ? "OFF" : "FULL", cache / 1024, WAL_KEPT_BYTES);
     int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
     return rc == SQLITE_OK ? 0 : open_failed(s, options->dir, rc, err);
 }
