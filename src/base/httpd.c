@@ -52,21 +52,37 @@ mark_due(struct httpd_req *req)
     }
 }
 
+/* The response takes the body over. */
+static struct MHD_Response *
+make_response(struct http_answer *answer)
+{
+    static char nothing[1];
+    bool empty = !answer->body || answer->n == 0;
+    struct MHD_Response *response;
+
+    if (answer->is_file) {
+        response = MHD_create_response_from_fd64(answer->file_bytes, answer->fd);
+        if (response)
+            answer->fd = -1;
+        return response;
+    }
+    response = MHD_create_response_from_buffer(
+        empty ? 0 : answer->n, empty ? nothing : answer->body,
+        empty ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
+    if (response && !empty)
+        answer->body = NULL;
+    return response;
+}
+
 static enum MHD_Result
 queue_answer(struct httpd_req *req)
 {
     struct http_answer *answer = &req->answer;
-    static char nothing[1];
-    bool empty = !answer->body || answer->n == 0;
 
     mark_due(req);
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        empty ? 0 : answer->n, empty ? nothing : answer->body,
-        empty ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
+    struct MHD_Response *response = make_response(answer);
     if (!response)
         return MHD_NO;
-    if (!empty)
-        answer->body = NULL;
     if (answer->type)
         MHD_add_response_header(response, "Content-Type", answer->type);
     for (size_t i = 0; i < answer->n_fields; i++)
@@ -119,18 +135,15 @@ refuse(struct httpd_req *req, unsigned status, const char *detail)
     assert(req->answer.set);
 }
 
-void
-httpd_answer(struct httpd_req *req, unsigned status, const char *type, char *body,
-             size_t n)
+static void
+give_answer(struct httpd_req *req, unsigned status, const char *type)
 {
     struct http_answer *answer = &req->answer;
 
-    assert(!answer->set && (body || n == 0));
+    assert(!answer->set);
     answer->set = true;
     answer->status = status;
     answer->type = type;
-    answer->body = body;
-    answer->n = n;
     if (req->held) {
         struct httpd *httpd = req->httpd;
         /* The server thread may take and free the request before this returns. Its
@@ -138,6 +151,27 @@ httpd_answer(struct httpd_req *req, unsigned status, const char *type, char *bod
         MHD_resume_connection(req->conn);
         atomic_fetch_sub(&httpd->held, 1);
     }
+}
+
+void
+httpd_answer(struct httpd_req *req, unsigned status, const char *type, char *body,
+             size_t n)
+{
+    assert(body || n == 0);
+    req->answer.body = body;
+    req->answer.n = n;
+    give_answer(req, status, type);
+}
+
+void
+httpd_answer_file(struct httpd_req *req, unsigned status, const char *type, int fd,
+                  uint64_t size)
+{
+    assert(req->stage == STAGE_BODY_IN && fd >= 0);
+    req->answer.is_file = true;
+    req->answer.fd = fd;
+    req->answer.file_bytes = size;
+    give_answer(req, status, type);
 }
 
 void

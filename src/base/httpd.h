@@ -88,5 +88,9 @@ void httpd_hold(struct httpd_req *req);
  */
 void httpd_answer(struct httpd_req *req, unsigned status, const char *type, char *body,
                   size_t n);
+/* The same with a file's first `size` bytes, however many: they are read as the client
+ * takes them. `fd` is taken over. Only from `body` on. */
+void httpd_answer_file(struct httpd_req *req, unsigned status, const char *type, int fd,
+                       uint64_t size);
 void httpd_answer_header(struct httpd_req *req, const char *name,
                          const char *value); /* copies */

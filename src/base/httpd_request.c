@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -282,6 +283,8 @@ http_answer_fini(struct http_answer *answer)
         free(answer->fields[i].name);
         free(answer->fields[i].value);
     }
+    if (answer->is_file && answer->fd >= 0)
+        close(answer->fd);
     free(answer->body);
     answer->body = NULL;
     answer->n_fields = 0;

@@ -94,6 +94,9 @@ struct http_answer {
     const char *type; /* a constant, or NULL */
     char *body;       /* free() */
     size_t n;
+    bool is_file; /* then fd holds the body, and n counts for nothing */
+    int fd;       /* -1 once it is somebody else's */
+    uint64_t file_bytes;
     struct http_field fields[HTTP_FIELDS_MAX];
     size_t n_fields;
 };

@@ -6,21 +6,24 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/httpd.h"
 #include "base/iofd.h"
 
-#define WAIT_MS  20000 /* only ever reached by a failing test */
-#define MAX_BODY 100000
-#define HELD_MAX 256
+#define WAIT_MS    20000 /* only ever reached by a failing test */
+#define MAX_BODY   100000
+#define HELD_MAX   256
+#define FILE_BYTES 3000000 /* more than a socket takes at once */
 
 /* ---- a server whose paths say what it does ---- */
 
@@ -85,6 +88,26 @@ look(struct server *s, struct httpd_req *req)
     say(req, 200, s->seen);
 }
 
+static unsigned char
+byte_of_file(size_t i)
+{
+    return (unsigned char)(i * 7 + i / 251);
+}
+
+static void
+say_file(struct httpd_req *req)
+{
+    int fd = memfd_create("answer", MFD_CLOEXEC);
+    unsigned char *bytes = malloc(FILE_BYTES);
+
+    for (size_t i = 0; i < FILE_BYTES; i++)
+        bytes[i] = byte_of_file(i);
+    assert_int_equal(write(fd, bytes, FILE_BYTES), FILE_BYTES);
+    free(bytes);
+    httpd_answer_header(req, "X-What", "a file");
+    httpd_answer_file(req, 200, "application/octet-stream", fd, FILE_BYTES);
+}
+
 static void
 on_body(void *ctx, struct httpd_req *req)
 {
@@ -106,6 +129,10 @@ on_body(void *ctx, struct httpd_req *req)
 
     if (strcmp(path, "/hold-at-once") == 0)
         httpd_hold(req);
+    if (strcmp(path, "/file") == 0) {
+        say_file(req);
+        return;
+    }
     if (strncmp(path, "/look", 5) == 0) {
         look(s, req);
         return;
@@ -478,6 +505,56 @@ a_head_request_gets_no_body(void **state)
     expect(fd, GET("/look"), 200);
     close(fd);
     server_free(s);
+}
+
+static void
+a_file_is_an_answer_of_any_size(void **state)
+{
+    struct server *s = server_new(NULL);
+    int fd = dial(s);
+
+    (void)state;
+    tell(fd, GET("/file"));
+    struct answer answer = hear_head_only(fd);
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(length_in(answer.head), FILE_BYTES);
+    assert_non_null(strcasestr(answer.head, "\r\nX-What: a file\r\n"));
+    unsigned char *got = malloc(FILE_BYTES);
+    assert_int_equal(recv(fd, got, FILE_BYTES, MSG_WAITALL), FILE_BYTES);
+    for (size_t i = 0; i < FILE_BYTES; i++)
+        if (got[i] != byte_of_file(i))
+            fail_msg("byte %zu is %u", i, got[i]);
+    free(got);
+    expect(fd, GET("/look"), 200);
+    close(fd);
+    server_free(s);
+}
+
+static unsigned
+open_files(void)
+{
+    unsigned n = 0;
+    for (int fd = 0; fd < 1000; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+static void
+a_client_that_leaves_a_file_in_the_middle_of_it_leaves_it_closed(void **state)
+{
+    unsigned before = open_files();
+    struct server *s = server_new(NULL);
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        int fd = dial(s);
+        tell(fd, GET("/file"));
+        assert_int_equal(hear_head_only(fd).status, 200);
+        close(fd);
+        wait_overs(s, i + 1);
+    }
+    server_free(s);
+    assert_int_equal(open_files(), before);
 }
 
 static void
@@ -1141,6 +1218,9 @@ main(void)
         cmocka_unit_test(what_ordinary_clients_send_is_taken),
         cmocka_unit_test(a_long_header_block_may_come_in_any_pieces),
         cmocka_unit_test(a_head_request_gets_no_body),
+        cmocka_unit_test(a_file_is_an_answer_of_any_size),
+        cmocka_unit_test(
+            a_client_that_leaves_a_file_in_the_middle_of_it_leaves_it_closed),
         cmocka_unit_test(a_chunked_body_arrives_whole),
         cmocka_unit_test(a_body_of_known_length_is_allocated_once),
         cmocka_unit_test(a_held_request_is_answered_from_another_thread),
