@@ -1,6 +1,6 @@
 # Only names the verbs; meson and ninja do the work. Each verb installs what it needs first.
 .POSIX:
-.PHONY: all build demo test bench fuzz lint install clean
+.PHONY: all build demo test bench fuzz torture lint install clean
 
 all: build
 
@@ -23,6 +23,10 @@ bench:
 fuzz:
 	@scripts/install-deps.sh build fuzz
 	@scripts/fuzz.sh
+
+torture:
+	@scripts/install-deps.sh build test torture
+	@scripts/torture.sh
 
 lint:
 	@scripts/install-deps.sh build test lint

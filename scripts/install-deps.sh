@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that the named sets need, and nothing when all are there.
-#   scripts/install-deps.sh build|test|bench|fuzz|lint ...
+#   scripts/install-deps.sh build|test|bench|fuzz|torture|lint ...
 set -eu
 
 build="build-essential meson ninja-build pkg-config ca-certificates curl
@@ -9,6 +9,7 @@ build="build-essential meson ninja-build pkg-config ca-certificates curl
 test="clang libcmocka-dev openssl"
 bench="wrk python3"
 fuzz="clang libclang-rt-14-dev"
+torture="strace sqlite3 nftables iproute2 e2fsprogs faketime"
 lint="clang-format-14 clang-tidy-14 cppcheck pmccabe mandoc shellcheck"
 
 wanted=
@@ -23,6 +24,7 @@ for set in "$@"; do
         ;;
     bench) wanted="$wanted $bench" ;;
     fuzz) wanted="$wanted $fuzz" ;;
+    torture) wanted="$wanted $torture" ;;
     lint) wanted="$wanted $lint" ;;
     *)
         echo "install-deps: no set is called $set" >&2

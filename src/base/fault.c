@@ -16,6 +16,7 @@ static const struct {
 } switches[] = {
     {"sync-off", "the database is never synced"},
     {"sync-believed", "a sync that failed is taken for a full disk"},
+    {"acked-early", "seven groups of eight are acknowledged before their commit"},
 };
 
 static bool on[ARRAY_LEN(switches)];

@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/metrics.h"
 
 /* A group ends at the first of these. Rows bound how long the first of a group waits
@@ -227,8 +228,10 @@ group_forget_counts(struct sqlite_store *s, bool undo)
 static int
 group_commit(struct sqlite_store *s)
 {
+    static unsigned asked;
+
     int rc = sqlite_group_finish(s);
-    if (rc < 0)
+    if (rc < 0 || (fault_on("acked-early") && ++asked % 8 != 0))
         return rc;
     usec_t begin = clock_mono_us(s->clock);
     rc = sqlite_run(s, STMT_COMMIT);

@@ -122,9 +122,12 @@ function collect(stream) {
 
 // A program that goes on running: its lines can be waited for.
 export class Program {
-  constructor(args, { env = {}, cwd } = {}) {
+  // `wrap` is a command that runs the program in its own place (as `strace -D` does), so that the
+  // child is the program all the same.
+  constructor(args, { env = {}, cwd, bin = BIN, wrap = [] } = {}) {
     this.lines = new Arrivals(); // of both streams
-    this.child = spawn(BIN, args, { env: cleanEnv(env), cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    const [command, ...rest] = [...wrap, bin, ...args];
+    this.child = spawn(command, rest, { env: cleanEnv(env), cwd, stdio: ['ignore', 'pipe', 'pipe'] });
     children.add(this.child);
     for (const stream of [this.child.stdout, this.child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => this.lines.push(line));
@@ -170,11 +173,11 @@ export class Program {
 }
 
 export class Server extends Program {
-  constructor({ dir = temporaryFolder(), args = [], env = {}, dev = true } = {}) {
+  constructor({ dir = temporaryFolder(), args = [], env = {}, dev = true, bin, wrap } = {}) {
     const data = path.join(dir, 'data');
     super(
       ['serve', '--listen', '127.0.0.1:0', '--data', data, ...(dev ? ['--dev'] : []), ...args],
-      { env, cwd: dir },
+      { env, cwd: dir, bin, wrap },
     );
     this.dir = dir;
     this.data = data;
