@@ -17,7 +17,8 @@ dispatch_new(const struct dispatch_options *options)
     dispatch->options = *options;
     dispatch->clock = options->clock;
     schedule_init(&dispatch->schedule);
-    window_pool_init(&dispatch->pool, options->slots);
+    window_pool_init(&dispatch->pool, options->slots, options->window);
+    map_init(&dispatch->channels);
     map_init(&dispatch->lanes);
     map_init(&dispatch->calls);
     atomic_init(&dispatch->mailbox, NULL);
@@ -97,6 +98,7 @@ dispatch_free(struct dispatch *dispatch)
     at = 0;
     struct lane *lane;
     while ((lane = map_next(&dispatch->lanes, &at)) != NULL) {
+        lane_leave_channel(dispatch, lane);
         if (lane->target)
             dispatch->options.transport->target_close(dispatch->options.transport,
                                                       lane->target);
@@ -104,6 +106,8 @@ dispatch_free(struct dispatch *dispatch)
         free(lane);
     }
     map_fini(&dispatch->lanes);
+    map_fini(&dispatch->channels);
+    window_pool_fini(&dispatch->pool);
     schedule_fini(&dispatch->schedule);
     dispatch->options.transport->close(dispatch->options.transport);
     free(dispatch);
@@ -133,6 +137,7 @@ start_attempts(struct dispatch *dispatch)
         if (!lane->target)
             lane->target = transport->target_open(transport, lane->webhook);
         call->sent = webhook_ref(lane->webhook);
+        call->number = window->starts;
         call->attempt = (struct attempt){
             .event_id = call->event->id,
             .body = {call->event->body, call->event->len},

@@ -67,6 +67,8 @@ webhook_arrived(struct dispatch *dispatch, struct mail *mail)
         struct webhook *old = lane->webhook;
         lane->webhook = note->webhook;
         note->webhook = old;
+        if (!old)
+            lane_join_channel(dispatch, lane);
         if (lane->target)
             dispatch->options.transport->target_close(dispatch->options.transport,
                                                       lane->target);

@@ -86,6 +86,37 @@ observe(struct dispatch *dispatch, const struct live_call *call)
     }
 }
 
+/* No answer, or one that asks for less. */
+static bool
+is_too_much(const struct attempt *attempt)
+{
+    switch (attempt->status) {
+    case 0:
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* How the attempt ended opens or shuts its webhook's window. */
+static void
+turn_window(struct dispatch *dispatch, const struct live_call *call)
+{
+    const struct attempt *attempt = &call->attempt;
+    struct window *window = &call->lane->window;
+
+    window_slow(&dispatch->pool, window,
+                attempt->verdict != VERDICT_OK && attempt->duration_us > SLOW_US);
+    if (attempt->verdict == VERDICT_OK)
+        window_grow(&dispatch->pool, window);
+    else if (is_too_much(attempt))
+        window_cut(&dispatch->pool, window, call->number);
+}
+
 static struct outcomes *outcomes_open(struct dispatch *dispatch);
 
 /* The transport's done: runs inside transport->run. */
@@ -97,8 +128,6 @@ outcome_note(struct attempt *attempt)
     struct dispatch *dispatch = lane->dispatch;
 
     window_give(&dispatch->pool, &lane->window);
-    window_slow(&dispatch->pool, &lane->window,
-                attempt->verdict != VERDICT_OK && attempt->duration_us > SLOW_US);
     if (dispatch->aborting && attempt->status == 0) {
         /* Given back: it is waiting on disk, as if not tried. */
         lane_forget(dispatch, call);
@@ -106,6 +135,7 @@ outcome_note(struct attempt *attempt)
         return;
     }
 
+    turn_window(dispatch, call);
     struct outcomes *outcomes = outcomes_open(dispatch);
     size_t at = outcomes->settle.n++;
     struct store_result *result = &outcomes->results[at];

@@ -21,11 +21,42 @@ lane_get_or_new(struct dispatch *dispatch, uint64_t webhook)
     lane->dispatch = dispatch;
     lane->webhook_number = webhook;
     lane->noted.due_ms = MSEC_NEVER;
-    window_init(&lane->window, dispatch->options.window);
     schedule_add(&dispatch->schedule, &lane->entry,
                  (struct schedule_place){.due_ms = MSEC_NEVER, .event = UINT64_MAX});
     map_put(&dispatch->lanes, webhook, 0, lane);
     return lane;
+}
+
+/* A window begins with so much of its greatest, and opens from there. */
+#define WINDOW_FIRST_PART 8
+
+void
+lane_join_channel(struct dispatch *dispatch, struct lane *lane)
+{
+    unsigned max = dispatch->options.window;
+    uint64_t channel = lane->webhook->channel;
+    struct window_group *group = map_get(&dispatch->channels, channel, 0);
+
+    if (!group) {
+        group = xcalloc(1, sizeof(*group));
+        window_group_init(group);
+        map_put(&dispatch->channels, channel, 0, group);
+    }
+    window_init(&lane->window, group, max, max / WINDOW_FIRST_PART);
+}
+
+void
+lane_leave_channel(struct dispatch *dispatch, struct lane *lane)
+{
+    struct window_group *group = lane->window.group;
+    if (!group)
+        return;
+    window_fini(&dispatch->pool, &lane->window);
+    if (group->windows > 0)
+        return;
+    map_remove(&dispatch->channels, lane->webhook->channel, 0);
+    window_group_fini(group);
+    free(group);
 }
 
 void
@@ -34,7 +65,7 @@ lane_free(struct dispatch *dispatch, struct lane *lane)
     lane_drop_ready(dispatch, lane);
     assert(lane->calls == 0);
     map_remove(&dispatch->lanes, lane->webhook_number, 0);
-    window_fini(&dispatch->pool, &lane->window);
+    lane_leave_channel(dispatch, lane);
     schedule_remove(&dispatch->schedule, &lane->entry);
     if (lane->target)
         dispatch->options.transport->target_close(dispatch->options.transport,

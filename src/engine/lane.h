@@ -23,7 +23,7 @@ struct lane_read {
 
 struct lane {
     struct dispatch *dispatch;
-    struct window window;
+    struct window window; /* of no channel until its webhook is told */
     struct schedule_entry entry;
     uint64_t webhook_number;
     uint64_t lease;
@@ -56,8 +56,9 @@ struct dispatch {
     struct clock *clock;
     struct schedule schedule;
     struct window_pool pool;
-    struct map lanes; /* webhook number → struct lane */
-    struct map calls; /* (event, webhook) → struct live_call */
+    struct map channels; /* channel number → struct window_group */
+    struct map lanes;    /* webhook number → struct lane */
+    struct map calls;    /* (event, webhook) → struct live_call */
     _Atomic(struct mail *) mailbox;
     atomic_size_t mail_bytes;
     size_t bytes;             /* of calls in memory */
@@ -89,6 +90,9 @@ void lane_note(struct dispatch *dispatch, struct lane *lane,
                struct schedule_place place);
 void lane_read_start(struct dispatch *dispatch, struct lane *lane, msec_t now_ms);
 void lane_free(struct dispatch *dispatch, struct lane *lane);
+/* Its webhook is told for the first time; and its end. */
+void lane_join_channel(struct dispatch *dispatch, struct lane *lane);
+void lane_leave_channel(struct dispatch *dispatch, struct lane *lane);
 
 /* The lane's next ready call; NULL if none. */
 struct live_call *lane_take(struct dispatch *dispatch, struct lane *lane);

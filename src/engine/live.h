@@ -33,7 +33,8 @@ struct live_call {
     struct live_event *event;
     struct lane *lane;
     struct webhook
-        *sent; /* as it was when the attempt began, a reference; NULL before */
+        *sent;       /* as it was when the attempt began, a reference; NULL before */
+    uint32_t number; /* of the attempt, in its window */
     msec_t due_ms;
     uint32_t attempts; /* made so far, over all rounds */
     uint32_t tries;    /* made in this round */

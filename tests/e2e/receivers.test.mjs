@@ -157,22 +157,25 @@ test('connections are kept and used again', async (t) => {
 
 test('a dead and a slow receiver do not delay a healthy one', async (t) => {
   const channel = await server.channel(`r${++made}`);
-  const unanswered = [];
+  const unanswered = new Set();
   let released = false;
-  const slow = await Receiver.open((res) => (released ? res.end() : unanswered.push(res)));
+  let most = 0;
+  const slow = await Receiver.open((res) => {
+    if (released) return res.end();
+    unanswered.add(res);
+    most = Math.max(most, unanswered.size);
+    return res.on('close', () => unanswered.delete(res));
+  });
   const healthy = await Receiver.open();
   t.after(() => Promise.all([slow.close(), healthy.close()]));
   await server.webhook(channel, slow.url);
   await server.webhook(channel, `http://127.0.0.1:${await closedPort()}/`);
   await server.webhook(channel, healthy.url);
   const events = Array.from({ length: 500 }, (_, i) => click(channel, `s${i}`));
-  const began = slow.calls.length;
   await server.send(channel, events);
   await healthy.count(500);
   // The slow one had its window and no more, however long the healthy one took.
-  const rounds = slow.calls.length - began;
-  assert.ok(unanswered.length >= 1, 'the slow receiver was called');
-  assert.equal(rounds % 32, 0, `${rounds} calls, in windows of 32`);
+  assert.ok(most >= 1 && most <= 32, `${most} at once`);
   released = true;
   for (const res of unanswered) res.end();
   await slow.count(500);

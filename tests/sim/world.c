@@ -32,8 +32,8 @@ start_engine(struct sim *sim)
         .transport_open = net_open,
         .transport_ctx = sim,
         .allow_private = true,
-        .window = SIM_WINDOW,
-        .slots = 64,
+        .window = sim->window,
+        .slots = sim->slots,
         .sender_bytes = 256 * 1024,
         .broken = broken,
         .broken_ctx = sim,
@@ -49,7 +49,12 @@ sim_init(struct sim *sim, uint64_t seed)
 {
     struct err err;
     log_setup(&clock_system, STDERR_FILENO, LOG_ERROR, false);
-    *sim = (struct sim){.receiver = {.ok_percent = 100}, .policy = &retry_default};
+    *sim = (struct sim){
+        .receiver = {.ok_percent = 100},
+        .policy = &retry_default,
+        .window = SIM_WINDOW,
+        .slots = 64,
+    };
     clock_manual_init(&sim->clock, SIM_EPOCH_MS);
     clock_anchor(&sim->clock.clock, 0);
     rng_seeded_init(&sim->rng, seed);
