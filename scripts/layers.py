@@ -25,6 +25,8 @@ SEES = {
 # Files (as patterns) that may see more than their folder.
 EXCEPTIONS = {
     "src/cli/serve*": ["store", "send", "engine", "api"],
+    "src/cli/targets*": ["send"],
+    "src/cli/check.c": ["send"],
     "src/main.c": ["cli"],
 }
 
@@ -34,7 +36,7 @@ OWNERS = {
     "openssl/*": ["src/base/crypto.c"],
     "maxminddb.h": ["src/base/geoip.c"],
     "sqlite3.h": ["src/store/sqlite*.[ch]", "tests/store/*.c"],
-    "curl/*": ["src/send/curl*.[ch]", "src/cli/client.c"],
+    "curl/*": ["src/send/curl*.[ch]", "src/send/url.c", "src/cli/client.c"],
     "ini.h": ["src/cli/config_file.c"],
     "cmocka.h": ["tests/*"],
 }

@@ -214,15 +214,19 @@ reader_id(struct reader *rd, const struct json_token *value, char out[ID_MAX + 1
 int
 reader_url(struct reader *rd, const struct json_token *value, char **url)
 {
+    char kept[WEBHOOK_URL_MAX + 1];
     struct slice text = {0};
     struct err err = {0};
     int rc = reader_text(rd, value, 1, WEBHOOK_URL_MAX, &text);
     if (rc != 0)
         return rc;
-    free(*url);
-    *url = xstrndup(text.p, text.n);
-    if (engine_url_check(rd->request->api->engine, *url, &err) != 0)
+    char *given = xstrndup(text.p, text.n);
+    rc = engine_url_read(rd->request->api->engine, given, kept, &err);
+    free(given);
+    if (rc != 0)
         return reader_fail(rd, "%s", err.text);
+    free(*url);
+    *url = xstrdup(kept);
     return 0;
 }
 

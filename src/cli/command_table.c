@@ -9,6 +9,11 @@
 #define RETRY     (OPT(MAX_RETRIES) | OPT(INITIAL_DELAY) | OPT(FACTOR) | OPT(MAX_DELAY))
 #define FILTER    (OPT(TYPE) | OPT(SUBSCRIPTION) | OPT(SINCE) | OPT(UNTIL) | OPT(LIMIT))
 
+/* Where calls may go. */
+#define TARGETS                                                                        \
+    (OPT(DEV) | OPT(ALLOW) | OPT(DENY) | OPT(PORTS) | OPT(ALLOW_HTTP) | OPT(NAT64) |   \
+     OPT(ALLOW_METADATA))
+
 const struct command_group command_groups[] = {
     {"serve", "run the server"},
     {"listen", "receive calls, for development: check signatures, misbehave"},
@@ -29,7 +34,7 @@ const size_t command_group_count = ARRAY_LEN(command_groups);
 
 const struct command command_table[] = {
     {"serve", NULL, NULL, 0, 0, serve_run,
-     OPT(LISTEN) | OPT(DATA) | OPT(CONFIG) | OPT(DEV) | OPT(LOG) | OPT(LOG_LEVEL) |
+     OPT(LISTEN) | OPT(DATA) | OPT(CONFIG) | TARGETS | OPT(LOG) | OPT(LOG_LEVEL) |
          OPT(SENDERS) | OPT(API_THREADS) | OPT(WINDOW) | OPT(SLOTS) | OPT(DEADLINE) |
          OPT(MAX_EVENTS) | OPT(MAX_REQUEST) | OPT(MAX_CONNECTIONS) |
          OPT(INGEST_MEMORY) | OPT(SENDER_MEMORY) | OPT(CACHE) | OPT(DRAIN) |

@@ -119,6 +119,25 @@ const struct option option_table[OPTIONS] = {
     [OPTION_CA_FILE] = {SERVER("ca-file", "CA_FILE"), TEXT("FILE"),
                         .help = "trust the certificates in FILE instead of the "
                                 "system's"},
+    [OPTION_ALLOW] = {SERVER("allow", "ALLOW"), TEXT("NET,…"), .repeated = true,
+                      .help = "open addresses that the rule shuts to calls: "
+                              "ADDRESS/BITS, or ADDRESS/BITS:PORT for a port of its "
+                              "own; may be given several times"},
+    [OPTION_DENY] = {SERVER("deny", "DENY"), TEXT("NET,…"), .repeated = true,
+                     .help = "addresses that calls never go to, whatever else is said"},
+    [OPTION_PORTS] = {SERVER("ports", "PORTS"), TEXT("PORT,…"), .fallback = "443,8443",
+                      .help = "ports that calls may go to"},
+    [OPTION_ALLOW_HTTP] = {SERVER("allow-http", "ALLOW_HTTP"), .type = OPTION_BOOL,
+                           .help = "webhooks may be http: anybody on the way reads and "
+                                   "changes what is sent"},
+    [OPTION_NAT64] = {SERVER("nat64", "NAT64"), .type = OPTION_BOOL,
+                      .help = "64:ff9b::/96 leads to the IPv4 address inside: judge "
+                              "that"},
+    [OPTION_ALLOW_METADATA] = {SERVER("allow-cloud-metadata-i-know-what-this-does",
+                                      "ALLOW_CLOUD_METADATA_I_KNOW_WHAT_THIS_DOES"),
+                               .type = OPTION_BOOL,
+                               .help = "let --allow open the addresses where clouds "
+                                       "hand out their credentials"},
     [OPTION_SDK_ADDRESS_RATE] = {SERVER("sdk-address-rate", "SDK_ADDRESS_RATE"),
                                  INT(0, 1000000), .fallback = "500",
                                  .help = "requests a second that one client address "

@@ -9,6 +9,7 @@
 #include "base/geoip.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "cli/targets.h"
 #include "engine/engine.h"
 #include "send/transport.h"
 #include "store/store.h"
@@ -22,6 +23,7 @@ struct server {
     struct api *api;
     struct geoip *geoip;
     struct mem_budget ingest;
+    struct guard guard;
     struct transport_options transport;
     char key_path[PATH_MAX_BYTES];
 };

@@ -85,7 +85,7 @@ open_engine(struct server *server, struct err *err)
     server->transport = (struct transport_options){
         .clock = &clock_system,
         .deadline_ms = option_number(options, OPTION_DEADLINE),
-        .allow_private = option_on(options, OPTION_DEV),
+        .guard = &server->guard,
         .ca_file = option_text(options, OPTION_CA_FILE),
     };
     const struct engine_options engine = {
@@ -95,7 +95,7 @@ open_engine(struct server *server, struct err *err)
         .senders = server_senders(options),
         .transport_open = open_transport,
         .transport_ctx = server,
-        .allow_private = option_on(options, OPTION_DEV),
+        .guard = &server->guard,
         .window = (unsigned)option_number(options, OPTION_WINDOW),
         .slots = (unsigned)option_number(options, OPTION_SLOTS),
         .sender_bytes = (size_t)option_number(options, OPTION_SENDER_MEMORY),
@@ -129,7 +129,10 @@ open_api(struct server *server, struct err *err)
         .country_header = option_text(options, OPTION_COUNTRY_HEADER),
         .geoip = server->geoip,
     };
-    return api_open(&server->api, &api, err);
+    int rc = api_open(&server->api, &api, err);
+    if (rc == 0) /* whatever port that was */
+        guard_own_port(&server->guard, targets_port(api_address(server->api)));
+    return rc;
 }
 
 /* Every call would fail on a file that cannot be read, long after anybody looks here.
@@ -167,7 +170,9 @@ open_geoip(struct server *server, struct err *err)
 int
 server_open(struct server *server, struct err *err)
 {
-    int rc = check_ca_file(server, err);
+    int rc = targets_read(&server->guard, server->options, err);
+    if (rc == 0)
+        rc = check_ca_file(server, err);
     if (rc == 0)
         rc = open_geoip(server, err);
     if (rc == 0)
@@ -191,6 +196,7 @@ server_close(struct server *server)
     if (server->store)
         server->store->backend->close(server->store);
     geoip_close(server->geoip);
+    guard_fini(&server->guard);
 }
 
 void

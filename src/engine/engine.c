@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/engine_private.h"
-#include "send/guard.h"
+#include "send/url.h"
 
 /* ---- what the store hands out when it is loaded ---- */
 
@@ -218,9 +218,15 @@ engine_rng(struct engine *engine)
 }
 
 int
-engine_url_check(struct engine *engine, const char *url, struct err *err)
+engine_url_read(struct engine *engine, const char *text, char out[WEBHOOK_URL_MAX + 1],
+                struct err *err)
 {
-    return guard_url_check(url, engine->options.allow_private, err);
+    struct url url;
+    int rc = url_read(&url, text, engine->options.guard, err);
+
+    if (rc == 0)
+        memcpy(out, url.text, sizeof(url.text));
+    return rc;
 }
 
 void

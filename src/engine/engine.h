@@ -21,6 +21,7 @@
 #include "core/webhook.h"
 
 struct engine;
+struct guard;
 struct store;
 struct transport;
 
@@ -34,7 +35,7 @@ struct engine_options {
     /* Makes one transport per sender; ownership moves to the engine. */
     int (*transport_open)(void *ctx, struct transport **out, struct err *err);
     void *transport_ctx;
-    bool allow_private;  /* --dev: webhook URLs may be http and private */
+    const struct guard *guard; /* where calls may go */
     unsigned window;     /* in flight per webhook */
     unsigned slots;      /* in flight per sender, all webhooks */
     size_t sender_bytes; /* event bytes held in memory per sender */
@@ -309,9 +310,10 @@ void engine_call(struct engine *engine, struct engine_call *read);
 void engine_retry(struct engine *engine, struct engine_retry *retry);
 void engine_counts(struct engine *engine, struct engine_counts *counts);
 
-/* May a webhook have this URL? 0 or E_INVALID with a sentence; the rule is send's. */
-int engine_url_check(struct engine *engine, const char *url,
-                     struct err *err) must_check;
+/* May a webhook have this URL? Gives the form in which it is kept; or E_INVALID with a
+ * sentence. The rule is send's. */
+int engine_url_read(struct engine *engine, const char *url,
+                    char out[WEBHOOK_URL_MAX + 1], struct err *err) must_check;
 
 /* Figures that are known without asking the store; any thread. */
 struct engine_gauges {

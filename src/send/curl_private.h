@@ -36,7 +36,7 @@ struct target {
     struct webhook *webhook;
     struct signer *signer;      /* NULL: the secret is unusable */
     struct curl_slist *headers; /* those that stay the same */
-    bool usable;                /* the URL is one that calls may go to */
+    char *url;                  /* NULL: not one that calls may go to */
     unsigned refs;              /* the owner's and one per attempt under way */
 };
 
@@ -52,7 +52,7 @@ struct request {
     struct attempt *attempt;
     struct request *next, *prev;
     usec_t began_us;
-    bool not_allowed; /* the guard has refused an address */
+    bool not_allowed; /* the guard has refused the target */
     bool aborted;
     const char *refusal; /* why it was not even started; NULL = it was */
     struct answer answer;

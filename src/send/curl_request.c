@@ -11,8 +11,12 @@
 #include "core/signature.h"
 #include "send/curl_private.h"
 #include "send/guard.h"
+#include "send/url.h"
 
 #define USER_AGENT "Pushwire/" PUSHWIRE_VERSION
+
+/* All that the owner of a target is told of why it was refused. */
+#define NOT_ALLOWED "target not allowed"
 
 /* Answers are short. */
 #define BUFFER_BYTES 4096L
@@ -75,9 +79,9 @@ target_new(struct curl_transport *ct, struct webhook *webhook)
     target->refs = 1;
     target->webhook = webhook_ref(webhook);
     target->signer = signer_new(slice_of(webhook->secret));
-    target->usable =
-        webhook->url &&
-        guard_url_check(webhook->url, ct->options.allow_private, NULL) == 0;
+    struct url url;
+    if (webhook->url && url_read(&url, webhook->url, ct->options.guard, NULL) == 0)
+        target->url = xstrdup(url.text);
     if (!make_headers(target)) {
         target_unref(target);
         return NULL;
@@ -91,6 +95,7 @@ target_unref(struct target *target)
     if (!target || --target->refs > 0)
         return;
     signer_free(target->signer);
+    free(target->url);
     curl_slist_free_all(target->headers);
     webhook_unref(target->webhook);
     free(target);
@@ -105,7 +110,7 @@ open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
     struct curl_transport *ct = request->transport;
 
     (void)purpose;
-    if (!ct->options.allow_private && !guard_address_allowed(&address->addr)) {
+    if (!guard_judge(ct->options.guard, &address->addr).allowed) {
         request->not_allowed = true;
         return CURL_SOCKET_BAD;
     }
@@ -142,13 +147,16 @@ before_request(void *ctx, char *peer, char *local, int peer_port, int local_port
     struct sockaddr_in6 *in6 = (void *)&sa;
 
     (void)local;
-    (void)peer_port;
     (void)local_port;
-    if (inet_pton(AF_INET, peer, &in->sin_addr) == 1)
-        sa.ss_family = AF_INET;
-    else if (inet_pton(AF_INET6, peer, &in6->sin6_addr) == 1)
-        sa.ss_family = AF_INET6;
-    if (guard_address_allowed((const struct sockaddr *)&sa))
+    if (inet_pton(AF_INET, peer, &in->sin_addr) == 1) {
+        in->sin_family = AF_INET;
+        in->sin_port = htons((uint16_t)peer_port);
+    } else if (inet_pton(AF_INET6, peer, &in6->sin6_addr) == 1) {
+        in6->sin6_family = AF_INET6;
+        in6->sin6_port = htons((uint16_t)peer_port);
+    }
+    if (guard_judge(request->transport->options.guard, (const struct sockaddr *)&sa)
+            .allowed)
         return CURL_PREREQFUNC_OK;
     request->not_allowed = true;
     return CURL_PREREQFUNC_ABORT;
@@ -177,6 +185,7 @@ got_body(char *bytes, size_t one, size_t n, void *ctx)
 static CURLcode
 set_up_protocol(CURL *easy, const struct curl_transport *ct)
 {
+    const struct guard *guard = ct->options.guard;
     const struct {
         CURLoption option;
         long value;
@@ -204,7 +213,8 @@ set_up_protocol(CURL *easy, const struct curl_transport *ct)
         CURLoption option;
         const char *value;
     } texts[] = {
-        {CURLOPT_PROTOCOLS_STR, ct->options.allow_private ? "http,https" : "https"},
+        {CURLOPT_PROTOCOLS_STR,
+         guard->http || guard->development ? "http,https" : "https"},
         {CURLOPT_REDIR_PROTOCOLS_STR, "https"},
         {CURLOPT_PROXY, ""}, /* not even one from the environment */
         {CURLOPT_NOPROXY, "*"},
@@ -241,8 +251,6 @@ set_up_callbacks(struct request *request)
         code ? code : curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
     /* The connection outlives the request. */
     code = code ? code : curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, ct);
-    if (ct->options.allow_private)
-        return code;
     code = code ? code : curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request);
     return code ? code : curl_easy_setopt(easy, CURLOPT_PREREQDATA, request);
 }
@@ -338,15 +346,15 @@ request_prepare(struct request *request, struct target *target, struct attempt *
     target->refs++;
     request->target = target;
     request->attempt = attempt;
-    request->not_allowed = false;
     request->aborted = false;
     request->refusal = NULL;
     answer_reset(&request->answer);
     request->began_us = clock_mono_us(clock);
     attempt->began_wall_ms = clock_wall_us(clock) / 1000;
 
-    if (!target->usable)
-        request->refusal = "target not allowed";
+    request->not_allowed = !target->url;
+    if (request->not_allowed)
+        request->refusal = NOT_ALLOWED;
     else if (!target->signer && !attempt->token)
         request->refusal = "secret not usable";
     if (request->refusal)
@@ -356,7 +364,7 @@ request_prepare(struct request *request, struct target *target, struct attempt *
     else
         sign(request);
     if (set_deadline(request) != CURLE_OK ||
-        curl_easy_setopt(easy, CURLOPT_URL, target->webhook->url) != CURLE_OK ||
+        curl_easy_setopt(easy, CURLOPT_URL, target->url) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                          (curl_off_t)attempt->body.n) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
@@ -381,8 +389,6 @@ connect_reason(const struct request *request)
 {
     long os_errno = 0;
 
-    if (request->not_allowed)
-        return "target not allowed";
     curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &os_errno);
     return os_errno == ECONNREFUSED ? "connection refused" : "connection failed";
 }
@@ -395,6 +401,8 @@ failure_reason(const struct request *request, CURLcode code)
 
     if (request->aborted)
         return "shutting down";
+    if (request->not_allowed)
+        return NOT_ALLOWED;
     if (request->refusal)
         return request->refusal;
     if (answer_headers_too_long(&request->answer))
@@ -421,9 +429,9 @@ failure_reason(const struct request *request, CURLcode code)
     case CURLE_WEIRD_SERVER_REPLY:
         return "not HTTP";
     case CURLE_URL_MALFORMAT:
-        return "target not allowed";
+        return NOT_ALLOWED;
     case CURLE_UNSUPPORTED_PROTOCOL:
-        return sent ? "not HTTP" : "target not allowed";
+        return sent ? "not HTTP" : NOT_ALLOWED;
     case CURLE_OUT_OF_MEMORY: /* what libcurl says of one line that is too long */
         return sent ? "response headers over 64 KiB" : "out of memory";
     default:
@@ -465,7 +473,10 @@ request_finish(struct request *request, CURLcode code)
 
     attempt->duration_us =
         clock_mono_us(request->transport->options.clock) - request->began_us;
-    if (!request->refusal) {
+    if (request->not_allowed) {
+        /* Not even a time: whether something is there is nobody's business. */
+        attempt->duration_us = 0;
+    } else if (!request->refusal) {
         attempt->dns_us = time_of(easy, CURLINFO_NAMELOOKUP_TIME_T);
         attempt->connect_us = time_of(easy, CURLINFO_CONNECT_TIME_T);
         attempt->tls_us = time_of(easy, CURLINFO_APPCONNECT_TIME_T);

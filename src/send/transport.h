@@ -15,6 +15,7 @@
 #include "core/record.h"
 #include "core/webhook.h"
 
+struct guard;
 struct transport;
 struct target; /* a webhook made ready for sending: URL, headers, signer, idle
                   connections */
@@ -62,9 +63,9 @@ struct transport {
 
 struct transport_options {
     struct clock *clock;
-    msec_t deadline_ms;  /* of a whole attempt: DNS, connect, TLS, request, answer */
-    bool allow_private;  /* --dev: http, loopback and private targets */
-    const char *ca_file; /* NULL = the system's */
+    msec_t deadline_ms; /* of a whole attempt: DNS, connect, TLS, request, answer */
+    const struct guard *guard; /* where calls may go; outlives the transport */
+    const char *ca_file;       /* NULL = the system's */
 };
 
 int transport_curl_open(struct transport **out, const struct transport_options *options,

@@ -12,6 +12,7 @@
 #include "core/webhook.h"
 #include "fuzz.h"
 #include "send/guard.h"
+#include "send/url.h"
 
 static void
 check_times(struct slice text)
@@ -76,10 +77,15 @@ check_header(struct slice text)
 static void
 check_url(struct slice text)
 {
+    static struct guard strict, open = {.development = true};
+    struct url first, again;
     struct err err;
     char *url = xstrndup(text.p, text.n);
-    if (guard_url_check(url, false, &err) == 0) {
-        int rc = guard_url_check(url, true, &err);
+    guard_init(&strict);
+    if (url_read(&first, url, &strict, &err) == 0) {
+        int rc = url_read(&again, first.text, &strict, &err);
+        assert(rc == 0 && strcmp(first.text, again.text) == 0);
+        rc = url_read(&again, url, &open, &err);
         assert(rc == 0);
     }
     free(url);

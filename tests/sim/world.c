@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/signature.h"
+#include "send/guard.h"
 
 /* ---- the world ---- */
 
@@ -18,6 +19,8 @@ broken(void *ctx, const char *why)
     fprintf(stderr, "the store broke: %s\n", why);
     abort();
 }
+
+static const struct guard anywhere = {.development = true};
 
 static void
 start_engine(struct sim *sim)
@@ -31,9 +34,9 @@ start_engine(struct sim *sim)
         .senders = 0,
         .transport_open = net_open,
         .transport_ctx = sim,
-        .allow_private = true,
         .window = sim->window,
         .slots = sim->slots,
+        .guard = &anywhere,
         .sender_bytes = 256 * 1024,
         .broken = broken,
         .broken_ctx = sim,
@@ -52,8 +55,6 @@ sim_init(struct sim *sim, uint64_t seed)
     *sim = (struct sim){
         .receiver = {.ok_percent = 100},
         .policy = &retry_default,
-        .window = SIM_WINDOW,
-        .slots = 64,
     };
     clock_manual_init(&sim->clock, SIM_EPOCH_MS);
     clock_anchor(&sim->clock.clock, 0);

@@ -138,11 +138,13 @@ engine_keys(struct engine *engine, uint64_t after, struct key *out, size_t limit
 }
 
 int
-engine_url_check(struct engine *engine, const char *url, struct err *err)
+engine_url_read(struct engine *engine, const char *url, char out[WEBHOOK_URL_MAX + 1],
+                struct err *err)
 {
     (void)engine;
     if (strncmp(url, "https://", 8) != 0)
         return err_set(err, E_INVALID, "the URL must begin with https://");
+    memcpy(out, url, strlen(url) + 1);
     return 0;
 }
 

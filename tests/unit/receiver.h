@@ -22,6 +22,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "send/guard.h"
 #include "send/transport.h"
 
 #define SECRET "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -222,13 +223,24 @@ flight_done(struct attempt *attempt)
     flight->done = true;
 }
 
+/* What may be called: anything, or what the rule alone allows. */
+static inline const struct guard *
+guard_for(bool anywhere)
+{
+    static const struct guard open = {.development = true};
+    static struct guard strict;
+
+    guard_init(&strict);
+    return anywhere ? &open : &strict;
+}
+
 static inline struct transport *
-open_transport(msec_t deadline_ms, bool allow_private)
+open_transport(msec_t deadline_ms, bool anywhere)
 {
     const struct transport_options options = {
         .clock = &clock_system,
         .deadline_ms = deadline_ms,
-        .allow_private = allow_private,
+        .guard = guard_for(anywhere),
     };
     struct transport *transport;
     struct err err;
