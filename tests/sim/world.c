@@ -55,6 +55,8 @@ sim_init(struct sim *sim, uint64_t seed)
     *sim = (struct sim){
         .receiver = {.ok_percent = 100},
         .policy = &retry_default,
+        .window = SIM_WINDOW,
+        .slots = 64,
     };
     clock_manual_init(&sim->clock, SIM_EPOCH_MS);
     clock_anchor(&sim->clock.clock, 0);
