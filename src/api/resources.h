@@ -2,6 +2,7 @@
 #pragma once
 
 #include "api/request.h"
+#include "core/secret.h"
 
 /* channels.c */
 void channels_create(struct api_request *r);
@@ -22,7 +23,15 @@ void webhooks_list(struct api_request *r);
 void webhooks_show(struct api_request *r);
 void webhooks_change(struct api_request *r);
 void webhooks_delete(struct api_request *r);
+/* For a change: a copy of the webhook as it is now, not as it was when the request
+ * came; NULL, with the reason set, if it is gone. */
+struct webhook *webhook_copy_now(struct engine *engine, struct api_request *r);
+
+/* webhook_secret.c */
 void webhooks_secret(struct api_request *r);
+void webhooks_rotate(struct api_request *r);
+/* keyType and publicKey of a secret, into an open object. */
+void webhook_secret_write(struct json_out *json, const char *secret);
 
 /* events.c */
 void events_ingest(struct api_request *r);
@@ -127,7 +136,8 @@ enum {
     WEBHOOK_HEADERS = 1 << 3,
     WEBHOOK_SECRET = 1 << 4,
     WEBHOOK_ENABLED = 1 << 5,
-    WEBHOOK_RETRY = 1 << 6
+    WEBHOOK_RETRY = 1 << 6,
+    WEBHOOK_KEY_TYPE = 1 << 7
 };
 
 enum {
@@ -138,14 +148,16 @@ enum {
 };
 
 struct webhook_body {
-    unsigned given;       /* WEBHOOK_* */
+    bool is_new;
+    unsigned given; /* WEBHOOK_* */
+    enum secret_kind key_type;
     bool default_retry;   /* retry: null */
     unsigned retry_given; /* RETRY_*: these members of values->retry, no others */
     struct webhook *values;
 };
 
 /* Reads r's body into r->own. Answers and returns an error when it is not right. */
-int webhook_body_read(struct api_request *r, bool url_needed) must_check;
+int webhook_body_read(struct api_request *r, bool is_new) must_check;
 /* Puts what was given onto a webhook that nobody else sees yet. E_INVALID with a
  * sentence about /retry/maxDelay when its delays do not fit each other then. */
 int webhook_body_apply(const struct webhook_body *body, struct webhook *webhook,
@@ -154,3 +166,10 @@ int webhook_body_apply(const struct webhook_body *body, struct webhook *webhook,
 /* The name of an event type; any other is answered with those that there are. */
 int webhook_read_type(struct reader *rd, const struct json_token *value,
                       enum event_type *type) must_check;
+/* A secret in the form in which it is kept; its type's name; whether the two agree. */
+int webhook_read_secret(struct reader *rd, const struct json_token *value,
+                        char out[SECRET_TEXT]) must_check;
+int webhook_read_key_type(struct reader *rd, const struct json_token *value,
+                          enum secret_kind *kind) must_check;
+int webhook_check_key_type(struct reader *rd, const char *secret,
+                           enum secret_kind kind) must_check;

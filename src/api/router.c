@@ -35,6 +35,8 @@ static const struct route routes[] = {
      webhooks_delete, 0},
     {"GET", CHANNEL "/webhooks/{w}/secret", ROUTE_KEYED, MAY_MANAGE, ROUTE_NO_BODY, 0,
      webhooks_secret, 0},
+    {"POST", CHANNEL "/webhooks/{w}/secret/rotate", ROUTE_KEYED, MAY_MANAGE,
+     ROUTE_JSON_OR_EMPTY, 0, webhooks_rotate, 0},
     {"POST", CHANNEL "/webhooks/{w}/test", ROUTE_KEYED, MAY_MANAGE, ROUTE_JSON_OR_EMPTY,
      0, events_test, 0},
 

@@ -176,20 +176,66 @@ read_headers(struct reader *rd, const struct json_token *value, void *out)
     return rc;
 }
 
-static int
-read_secret(struct reader *rd, const struct json_token *value, void *out)
+int
+webhook_read_secret(struct reader *rd, const struct json_token *value,
+                    char out[SECRET_TEXT])
 {
-    struct webhook_body *body = out;
     struct slice secret;
     struct err err = {0};
     int rc = reader_text(rd, value, 1, API_CONFIG_BODY_MAX, &secret);
     if (rc != 0)
         return rc;
-    if (secret_check(secret, &err) != 0)
-        return reader_fail(rd, "%s", err.text);
-    replace_text(&body->values->secret, secret);
-    body->given |= WEBHOOK_SECRET;
-    return 0;
+    return secret_read(secret, out, &err) == 0 ? 0 : reader_fail(rd, "%s", err.text);
+}
+
+int
+webhook_read_key_type(struct reader *rd, const struct json_token *value,
+                      enum secret_kind *kind)
+{
+    struct slice name;
+    int rc = reader_text(rd, value, 0, API_CONFIG_BODY_MAX, &name);
+    if (rc != 0 || secret_kind_parse(name, kind))
+        return rc;
+    return reader_fail(rd, "must be %s or %s", secret_kind_name(SECRET_HMAC),
+                       secret_kind_name(SECRET_ED25519));
+}
+
+int
+webhook_check_key_type(struct reader *rd, const char *secret, enum secret_kind kind)
+{
+    if (secret_kind(slice_of(secret)) == kind)
+        return 0;
+    reader_enter(rd, SLICE("keyType"));
+    return reader_fail(rd,
+                       "the secret is of the type %s; leave keyType out, or have a "
+                       "secret made",
+                       secret_kind_name(secret_kind(slice_of(secret))));
+}
+
+static int
+read_secret(struct reader *rd, const struct json_token *value, void *out)
+{
+    struct webhook_body *body = out;
+    char secret[SECRET_TEXT] = "";
+    int rc = webhook_read_secret(rd, value, secret);
+    if (rc == 0) {
+        webhook_set_secret(body->values, slice_of(secret));
+        body->given |= WEBHOOK_SECRET;
+    }
+    crypto_wipe(secret, sizeof(secret));
+    return rc;
+}
+
+static int
+read_key_type(struct reader *rd, const struct json_token *value, void *out)
+{
+    struct webhook_body *body = out;
+    body->given |= WEBHOOK_KEY_TYPE;
+    if (!body->is_new)
+        return reader_fail(rd,
+                           "is of the secret: give another secret, or have one made "
+                           "by POST .../secret/rotate");
+    return webhook_read_key_type(rd, value, &body->key_type);
 }
 
 static int
@@ -277,15 +323,28 @@ static const struct field fields[] = {
     {"description", read_description},
     {"headers", read_headers},
     {"secret", read_secret},
+    {"keyType", read_key_type},
     {"enabled", read_enabled},
     {"retry", read_retry},
 };
 
+static int
+check_members(struct reader *rd, const struct webhook_body *body)
+{
+    if (body->is_new && !(body->given & WEBHOOK_URL))
+        return reader_missing(rd, "url");
+    if ((body->given & WEBHOOK_SECRET) && (body->given & WEBHOOK_KEY_TYPE))
+        return webhook_check_key_type(rd, webhook_secret_text(body->values),
+                                      body->key_type);
+    return 0;
+}
+
 int
-webhook_body_read(struct api_request *r, bool url_needed)
+webhook_body_read(struct api_request *r, bool is_new)
 {
     struct webhook_body *body = xcalloc(1, sizeof(*body));
     body->values = webhook_new();
+    body->is_new = is_new;
     r->own = body;
     r->own_free = body_free;
 
@@ -293,8 +352,8 @@ webhook_body_read(struct api_request *r, bool url_needed)
     int rc = reader_init(&rd, r);
     if (rc == 0)
         rc = reader_object(&rd, &rd.doc.tokens[0], fields, ARRAY_LEN(fields), body);
-    if (rc == 0 && url_needed && !(body->given & WEBHOOK_URL))
-        rc = reader_missing(&rd, "url");
+    if (rc == 0)
+        rc = check_members(&rd, body);
     reader_fini(&rd);
     return rc;
 }
@@ -364,7 +423,7 @@ webhook_body_apply(const struct webhook_body *body, struct webhook *webhook,
     if (body->given & WEBHOOK_HEADERS)
         apply_headers(webhook, values);
     if (body->given & WEBHOOK_SECRET)
-        replace_text(&webhook->secret, slice_of(values->secret));
+        webhook_set_secret(webhook, slice_of(webhook_secret_text(values)));
     if (body->given & WEBHOOK_ENABLED)
         apply_enabled(webhook, values->enabled);
     return body->given & WEBHOOK_RETRY ? apply_retry(body, webhook, err) : 0;

@@ -3,7 +3,6 @@
 
 #include "api/resources.h"
 #include "base/mem.h"
-#include "core/signature.h"
 
 static void
 write_retry(struct json_out *json, const struct retry_policy *retry)
@@ -40,6 +39,7 @@ write_webhook(struct json_out *json, const struct webhook *webhook,
         json_name_str(json, slice_of(webhook->headers[i].name),
                       slice_of(webhook->headers[i].value));
     json_object_end(json);
+    webhook_secret_write(json, webhook_secret_text(webhook));
     json_bool(json, "enabled", webhook->enabled);
     json_str(json, "disabledReason", webhook->disabled_reason);
     write_retry(json, &webhook->retry);
@@ -91,15 +91,16 @@ create_apply(struct engine *engine, struct engine_change *change)
     webhook->channel = r->channel->number;
     webhook->created_ms = clock_wall_us(engine_clock(engine)) / 1000;
     webhook->updated_ms = webhook->created_ms;
-    int rc = webhook_body_apply(r->own, webhook, &change->err);
+    const struct webhook_body *body = r->own;
+    int rc = webhook_body_apply(body, webhook, &change->err);
     if (rc != 0) {
         webhook_unref(webhook);
         return rc;
     }
-    if (!webhook->secret) {
+    if (!webhook_secret_text(webhook)) {
         char secret[SECRET_TEXT];
-        secret_make(secret, engine_rng(engine));
-        webhook->secret = xstrdup(secret);
+        secret_make(secret, body->key_type, engine_rng(engine));
+        webhook_set_secret(webhook, slice_of(secret));
         crypto_wipe(secret, sizeof(secret));
     }
     change->webhook = webhook;
@@ -116,7 +117,7 @@ create_done(struct engine_change *change)
     }
     api_json_begin(r);
     write_webhook(&r->json, change->webhook, r->channel);
-    json_str(&r->json, "secret", change->webhook->secret);
+    json_str(&r->json, "secret", webhook_secret_text(change->webhook));
     api_json_end(r, 201);
 }
 
@@ -169,23 +170,10 @@ webhooks_show(struct api_request *r)
         answer_webhook(r, r->webhook);
 }
 
-void
-webhooks_secret(struct api_request *r)
-{
-    r->webhook = find_or_refuse(r);
-    if (!r->webhook)
-        return;
-    api_json_begin(r);
-    json_str(&r->json, "secret", r->webhook->secret);
-    api_json_end(r, 200);
-}
-
 /* ---- change and delete ---- */
 
-/* A copy of the webhook as it is now, not as it was when the request came; NULL, with
- * the reason set, if it is gone. */
-static struct webhook *
-copy_now(struct engine *engine, struct api_request *r)
+struct webhook *
+webhook_copy_now(struct engine *engine, struct api_request *r)
 {
     struct webhook *now = engine_webhook(engine, r->channel->number, r->id);
     if (!now) {
@@ -202,7 +190,7 @@ static int
 edit_apply(struct engine *engine, struct engine_change *change)
 {
     struct api_request *r = container_of(change, struct api_request, op.change);
-    struct webhook *webhook = copy_now(engine, r);
+    struct webhook *webhook = webhook_copy_now(engine, r);
     if (!webhook)
         return E_NOT_FOUND;
     int rc = webhook_body_apply(r->own, webhook, &change->err);
@@ -237,7 +225,7 @@ static int
 delete_apply(struct engine *engine, struct engine_change *change)
 {
     struct api_request *r = container_of(change, struct api_request, op.change);
-    struct webhook *webhook = copy_now(engine, r);
+    struct webhook *webhook = webhook_copy_now(engine, r);
     if (!webhook)
         return E_NOT_FOUND;
     webhook->deleted = true;

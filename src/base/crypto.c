@@ -10,6 +10,7 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
+#include "base/crypto_private.h"
 #include "base/mem.h"
 
 struct hmac {
@@ -21,10 +22,8 @@ static pthread_once_t fetched = PTHREAD_ONCE_INIT;
 static EVP_MD *sha256_algorithm;
 static EVP_MAC *hmac_algorithm;
 
-/* libcrypto fails here only without memory or without its default provider: nothing
- * works then. */
-static void
-must(bool ok, const char *what)
+void
+crypto_must(bool ok, const char *what)
 {
     if (!ok) {
         fprintf(stderr, "pushwire: libcrypto: %s failed\n", what);
@@ -36,9 +35,9 @@ static void
 fetch(void)
 {
     sha256_algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
-    must(sha256_algorithm, "EVP_MD_fetch");
+    crypto_must(sha256_algorithm, "EVP_MD_fetch");
     hmac_algorithm = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    must(hmac_algorithm, "EVP_MAC_fetch");
+    crypto_must(hmac_algorithm, "EVP_MAC_fetch");
 }
 
 static void
@@ -54,7 +53,8 @@ sha256(uint8_t out[SHA256_BYTES], const void *bytes, size_t n)
     unsigned got = 0;
 
     fetch_once();
-    must(EVP_Digest(bytes, n, out, &got, sha256_algorithm, NULL) == 1, "EVP_Digest");
+    crypto_must(EVP_Digest(bytes, n, out, &got, sha256_algorithm, NULL) == 1,
+                "EVP_Digest");
     assert(got == SHA256_BYTES);
 }
 
@@ -70,8 +70,8 @@ hmac_new(const void *key, size_t n)
     fetch_once();
     struct hmac *hmac = xcalloc(1, sizeof(*hmac));
     hmac->ctx = EVP_MAC_CTX_new(hmac_algorithm);
-    must(hmac->ctx, "EVP_MAC_CTX_new");
-    must(EVP_MAC_init(hmac->ctx, key, n, params) == 1, "EVP_MAC_init");
+    crypto_must(hmac->ctx, "EVP_MAC_CTX_new");
+    crypto_must(EVP_MAC_init(hmac->ctx, key, n, params) == 1, "EVP_MAC_init");
     return hmac;
 }
 
@@ -90,12 +90,13 @@ hmac_sign(struct hmac *hmac, const struct slice *parts, size_t n_parts,
 {
     size_t got = 0;
 
-    must(EVP_MAC_init(hmac->ctx, NULL, 0, NULL) == 1, "EVP_MAC_init");
+    crypto_must(EVP_MAC_init(hmac->ctx, NULL, 0, NULL) == 1, "EVP_MAC_init");
     for (size_t i = 0; i < n_parts; i++) {
         const unsigned char *p = (const unsigned char *)parts[i].p;
-        must(EVP_MAC_update(hmac->ctx, p, parts[i].n) == 1, "EVP_MAC_update");
+        crypto_must(EVP_MAC_update(hmac->ctx, p, parts[i].n) == 1, "EVP_MAC_update");
     }
-    must(EVP_MAC_final(hmac->ctx, out, &got, SHA256_BYTES) == 1, "EVP_MAC_final");
+    crypto_must(EVP_MAC_final(hmac->ctx, out, &got, SHA256_BYTES) == 1,
+                "EVP_MAC_final");
     assert(got == SHA256_BYTES);
 }
 

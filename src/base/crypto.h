@@ -1,5 +1,5 @@
-/* Hashes, MACs and comparison in constant time; the one place that knows OpenSSL's
- * libcrypto. */
+/* Hashes, MACs and comparison in constant time. Only the files base/crypto*.c know
+ * OpenSSL's libcrypto. */
 #pragma once
 
 #include "base/buf.h"

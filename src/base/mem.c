@@ -18,6 +18,24 @@ heap_resize(struct mem *mem, void *old, size_t old_size, size_t new_size)
 struct mem mem_heap = {heap_resize};
 
 static void *
+secret_resize(struct mem *mem, void *old, size_t old_size, size_t new_size)
+{
+    (void)mem;
+    void *p = new_size ? malloc(new_size) : NULL;
+    if (new_size && !p)
+        return NULL;
+    if (old) {
+        if (p)
+            memcpy(p, old, old_size < new_size ? old_size : new_size);
+        explicit_bzero(old, old_size);
+        free(old);
+    }
+    return p;
+}
+
+struct mem mem_secret = {secret_resize};
+
+static void *
 budget_resize(struct mem *mem, void *old, size_t old_size, size_t new_size)
 {
     struct mem_budget *budget = container_of(mem, struct mem_budget, mem);
@@ -88,4 +106,12 @@ xstrndup(const char *s, size_t n)
     memcpy(copy, s, n);
     copy[n] = '\0';
     return copy;
+}
+
+void
+xfree_secret(char *text)
+{
+    if (text)
+        explicit_bzero(text, strlen(text));
+    free(text);
 }

@@ -15,6 +15,8 @@ struct mem {
 };
 
 extern struct mem mem_heap; /* the C heap, without a limit of its own */
+/* Likewise, for secrets: what is given back is wiped, also when it grows. */
+extern struct mem mem_secret;
 
 /* The C heap up to a number of bytes in all. */
 struct mem_budget {
@@ -31,3 +33,5 @@ void *xcalloc(size_t n, size_t size) __attribute__((malloc, returns_nonnull));
 void *xrealloc(void *old, size_t size) __attribute__((returns_nonnull));
 char *xstrdup(const char *s) __attribute__((returns_nonnull));
 char *xstrndup(const char *s, size_t n) __attribute__((returns_nonnull));
+/* Wipes a text and frees it; NULL is fine. */
+void xfree_secret(char *text);

@@ -372,18 +372,42 @@ receiver_fini(struct receiver *rx)
     pthread_mutex_destroy(&rx->lock);
 }
 
+/* From a webhook's secret, or the public half of one. */
+static int
+make_verifier(const struct command_line *line, struct signer **signer)
+{
+    struct slice text = slice_of(option_text(&line->options, OPTION_CHECK_SECRET));
+    uint8_t public[ED25519_PUBLIC_BYTES];
+    struct err err = {0};
+    int rc = 0;
+
+    if (!text.p)
+        return DONE;
+    bool is_public = text.n >= strlen(PUBLIC_PREFIX) &&
+                     memcmp(text.p, PUBLIC_PREFIX, strlen(PUBLIC_PREFIX)) == 0;
+    if (is_public)
+        rc = public_key_decode(text, public, &err);
+    else
+        rc = secret_check(text, &err);
+    if (rc != 0)
+        return command_misused(line, "--secret: %s", err.text);
+    *signer = is_public ? signer_new_public(text) : signer_new(text);
+    return DONE;
+}
+
 int
 listen_run(const struct command_line *line)
 {
-    const char *secret = option_text(&line->options, OPTION_CHECK_SECRET);
+    struct signer *signer = NULL;
     struct err err = {0};
 
-    if (secret && secret_check(slice_of(secret), &err) != 0)
-        return command_misused(line, "--secret: %s", err.text);
+    int status = make_verifier(line, &signer);
+    if (status != DONE)
+        return status;
 
     struct receiver *rx = xcalloc(1, sizeof(*rx));
     rx->line = line;
-    rx->signer = secret ? signer_new(slice_of(secret)) : NULL;
+    rx->signer = signer;
     pthread_mutex_init(&rx->lock, NULL);
     smap_init(&rx->ids);
     buf_init(&rx->text, 8 * BODY_MAX);

@@ -7,73 +7,43 @@
 #include "base/crypto.h"
 #include "base/mem.h"
 
-#define SECRET_MADE_BYTES 32
-#define VERSION_PREFIX    "v1,"
+#define V1  "v1,"
+#define V1A "v1a,"
 
 struct signer {
-    struct hmac *hmac;
+    struct hmac *hmac;   /* one of the two */
+    struct ed25519 *key; /* … */
+    bool is_public;
 };
-
-/* E_INVALID when it is not "whsec_" and strict base64 of 24-64 bytes. */
-static int
-decode_secret(struct slice secret, uint8_t key[SECRET_MAX_BYTES], size_t *n,
-              struct err *err)
-{
-    const size_t prefix = sizeof(SECRET_PREFIX) - 1;
-
-    if (secret.n < prefix || memcmp(secret.p, SECRET_PREFIX, prefix) != 0)
-        return err_set(err, E_INVALID, "a secret starts with " SECRET_PREFIX);
-    struct slice text = {secret.p + prefix, secret.n - prefix};
-    size_t got = 0;
-    if (text.n > (SECRET_MAX_BYTES + 2) / 3 * 4)
-        return err_set(err, E_INVALID, "a secret has at most %d bytes",
-                       SECRET_MAX_BYTES);
-    if (!base64_decode(text, key, SECRET_MAX_BYTES, &got))
-        return err_set(err, E_INVALID,
-                       "after " SECRET_PREFIX " a secret is base64 of %d to %d bytes",
-                       SECRET_MIN_BYTES, SECRET_MAX_BYTES);
-    if (got < SECRET_MIN_BYTES)
-        return err_set(err, E_INVALID, "a secret has at least %d bytes",
-                       SECRET_MIN_BYTES);
-    *n = got;
-    return 0;
-}
-
-void
-secret_make(char out[SECRET_TEXT], struct rng *rng)
-{
-    uint8_t key[SECRET_MADE_BYTES];
-    const size_t prefix = sizeof(SECRET_PREFIX) - 1;
-
-    rng->fill(rng, key, sizeof(key));
-    memcpy(out, SECRET_PREFIX, prefix);
-    base64_format(out + prefix, key, sizeof(key));
-    crypto_wipe(key, sizeof(key));
-}
-
-int
-secret_check(struct slice secret, struct err *err)
-{
-    uint8_t key[SECRET_MAX_BYTES];
-    size_t n;
-
-    int rc = decode_secret(secret, key, &n, err);
-    crypto_wipe(key, sizeof(key));
-    return rc;
-}
 
 struct signer *
 signer_new(struct slice secret)
 {
-    uint8_t key[SECRET_MAX_BYTES];
-    size_t n = 0;
+    struct secret_bytes bytes;
     struct signer *signer = NULL;
 
-    if (decode_secret(secret, key, &n, NULL) == 0) {
+    int kind = secret_decode(secret, &bytes, NULL);
+    if (kind >= 0) {
         signer = xcalloc(1, sizeof(*signer));
-        signer->hmac = hmac_new(key, n);
+        if (kind == SECRET_ED25519)
+            signer->key = ed25519_new(bytes.bytes);
+        else
+            signer->hmac = hmac_new(bytes.bytes, bytes.n);
     }
-    crypto_wipe(key, sizeof(key));
+    crypto_wipe(&bytes, sizeof(bytes));
+    return signer;
+}
+
+struct signer *
+signer_new_public(struct slice public_key)
+{
+    uint8_t bytes[ED25519_PUBLIC_BYTES];
+
+    if (public_key_decode(public_key, bytes, NULL) != 0)
+        return NULL;
+    struct signer *signer = xcalloc(1, sizeof(*signer));
+    signer->key = ed25519_new_public(bytes);
+    signer->is_public = true;
     return signer;
 }
 
@@ -83,19 +53,50 @@ signer_free(struct signer *signer)
     if (!signer)
         return;
     hmac_free(signer->hmac);
+    ed25519_free(signer->key);
     free(signer);
 }
 
+#define PARTS 5
+
 static void
-sign_text(struct signer *signer, struct slice id, struct slice timestamp,
-          struct slice body, char out[SIGNATURE_TEXT])
+sign_shared(struct hmac *hmac, const struct slice parts[PARTS], char *out)
 {
-    const struct slice parts[] = {id, SLICE("."), timestamp, SLICE("."), body};
     uint8_t mac[SHA256_BYTES];
 
-    hmac_sign(signer->hmac, parts, ARRAY_LEN(parts), mac);
-    memcpy(out, VERSION_PREFIX, sizeof(VERSION_PREFIX) - 1);
-    base64_format(out + sizeof(VERSION_PREFIX) - 1, mac, sizeof(mac));
+    hmac_sign(hmac, parts, PARTS, mac);
+    memcpy(out, V1, sizeof(V1) - 1);
+    base64_format(out + sizeof(V1) - 1, mac, sizeof(mac));
+}
+
+/* Ed25519 goes over its message twice, so it wants it in one piece. free(). */
+static char *
+join(const struct slice parts[PARTS], size_t *n)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < PARTS; i++)
+        most += parts[i].n;
+    char *text = xmalloc(most);
+    *n = 0;
+    for (size_t i = 0; i < PARTS; i++) {
+        if (parts[i].n)
+            memcpy(text + *n, parts[i].p, parts[i].n);
+        *n += parts[i].n;
+    }
+    return text;
+}
+
+static void
+sign_private(const struct ed25519 *key, const struct slice parts[PARTS], char *out)
+{
+    uint8_t bytes[ED25519_SIGNATURE_BYTES];
+    size_t n;
+    char *message = join(parts, &n);
+
+    ed25519_sign(key, (struct slice){message, n}, bytes);
+    free(message);
+    memcpy(out, V1A, sizeof(V1A) - 1);
+    base64_format(out + sizeof(V1A) - 1, bytes, sizeof(bytes));
 }
 
 void
@@ -104,28 +105,80 @@ signer_sign(struct signer *signer, struct slice id, int64_t timestamp_s,
 {
     char timestamp[24];
 
+    assert(!signer->is_public);
     int n = snprintf(timestamp, sizeof(timestamp), "%lld", (long long)timestamp_s);
     assert(n > 0 && (size_t)n < sizeof(timestamp));
-    sign_text(signer, id, (struct slice){timestamp, (size_t)n}, body, out);
+    const struct slice parts[PARTS] = {
+        id, SLICE("."), {timestamp, (size_t)n}, SLICE("."), body};
+    if (signer->key)
+        sign_private(signer->key, parts, out);
+    else
+        sign_shared(signer->hmac, parts, out);
+}
+
+/* ---- verifying ---- */
+
+/* The next of the signatures. */
+static struct slice
+take_token(struct slice *header)
+{
+    const char *space = memchr(header->p, ' ', header->n);
+    size_t n = space ? (size_t)(space - header->p) : header->n;
+    struct slice token = {header->p, n};
+    size_t step = space ? n + 1 : n;
+
+    header->p += step;
+    header->n -= step;
+    return token;
+}
+
+static bool
+verify_shared(struct hmac *hmac, const struct slice parts[PARTS], struct slice header)
+{
+    char right[SIGNATURE_TEXT];
+    bool found = false;
+
+    sign_shared(hmac, parts, right);
+    size_t n = strlen(right);
+    while (header.n > 0) {
+        struct slice token = take_token(&header);
+        if (token.n == n && crypto_equal(token.p, right, n))
+            found = true; /* no early end: time tells nothing */
+    }
+    return found;
+}
+
+static bool
+verify_public(const struct ed25519 *key, const struct slice parts[PARTS],
+              struct slice header)
+{
+    const size_t prefix = sizeof(V1A) - 1;
+    bool found = false;
+    size_t n;
+    char *message = join(parts, &n);
+
+    while (header.n > 0 && !found) {
+        struct slice token = take_token(&header);
+        uint8_t bytes[ED25519_SIGNATURE_BYTES];
+        size_t got = 0;
+        if (token.n < prefix || memcmp(token.p, V1A, prefix) != 0)
+            continue;
+        struct slice text = {token.p + prefix, token.n - prefix};
+        found = base64_decode(text, bytes, sizeof(bytes), &got) &&
+                got == sizeof(bytes) &&
+                ed25519_verify(key, (struct slice){message, n}, bytes);
+    }
+    free(message);
+    return found;
 }
 
 bool
 signer_verify(struct signer *signer, struct slice id, struct slice timestamp,
               struct slice body, struct slice header)
 {
-    char right[SIGNATURE_TEXT];
-    bool found = false;
+    const struct slice parts[PARTS] = {id, SLICE("."), timestamp, SLICE("."), body};
 
-    sign_text(signer, id, timestamp, body, right);
-    size_t n = strlen(right);
-    while (header.n > 0) {
-        const char *space = memchr(header.p, ' ', header.n);
-        size_t len = space ? (size_t)(space - header.p) : header.n;
-        if (len == n && crypto_equal(header.p, right, n))
-            found = true; /* no early end: time tells nothing */
-        size_t step = space ? len + 1 : len;
-        header.p += step;
-        header.n -= step;
-    }
-    return found;
+    if (signer->key)
+        return verify_public(signer->key, parts, header);
+    return verify_shared(signer->hmac, parts, header);
 }

@@ -39,7 +39,9 @@ webhook_copy(const struct webhook *webhook)
     for (size_t i = 0; i < webhook->n_headers; i++)
         webhook_add_header(copy, slice_of(webhook->headers[i].name),
                            slice_of(webhook->headers[i].value));
-    copy->secret = copy_text(webhook->secret);
+    for (size_t i = 0; i < webhook->n_secrets; i++)
+        webhook_add_secret(copy, slice_of(webhook->secrets[i].text),
+                           webhook->secrets[i].until_ms);
     copy->enabled = webhook->enabled;
     copy->disabled_reason = copy_text(webhook->disabled_reason);
     copy->deleted = webhook->deleted;
@@ -49,6 +51,83 @@ webhook_copy(const struct webhook *webhook)
     copy->updated_ms = webhook->updated_ms;
     return copy;
 }
+
+/* ---- secrets ---- */
+
+static void
+clear_secrets(struct webhook *webhook)
+{
+    for (size_t i = 0; i < webhook->n_secrets; i++)
+        xfree_secret(webhook->secrets[i].text);
+    free(webhook->secrets);
+    webhook->secrets = NULL;
+    webhook->n_secrets = 0;
+}
+
+const char *
+webhook_secret_text(const struct webhook *webhook)
+{
+    return webhook->n_secrets ? webhook->secrets[0].text : NULL;
+}
+
+void
+webhook_add_secret(struct webhook *webhook, struct slice text, msec_t until_ms)
+{
+    size_t n = webhook->n_secrets;
+
+    assert(n < WEBHOOK_SECRETS_MAX);
+    webhook->secrets = xrealloc(webhook->secrets, (n + 1) * sizeof(*webhook->secrets));
+    webhook->secrets[n].text = xstrndup(text.p, text.n);
+    webhook->secrets[n].until_ms = until_ms;
+    webhook->n_secrets = n + 1;
+}
+
+void
+webhook_set_secret(struct webhook *webhook, struct slice text)
+{
+    struct webhook_secret *secret = xmalloc(sizeof(*secret));
+
+    /* Copied first: it may be one of those that go. */
+    *secret = (struct webhook_secret){xstrndup(text.p, text.n), MSEC_NEVER};
+    clear_secrets(webhook);
+    webhook->secrets = secret;
+    webhook->n_secrets = 1;
+}
+
+int
+webhook_rotate_secret(struct webhook *webhook, struct slice text, msec_t now_ms,
+                      msec_t overlap_ms, struct err *err)
+{
+    const msec_t end_ms = now_ms + overlap_ms;
+    struct webhook_secret kept[WEBHOOK_SECRETS_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < webhook->n_secrets; i++) {
+        struct webhook_secret old = webhook->secrets[i];
+        if (old.until_ms > end_ms)
+            old.until_ms = end_ms;
+        /* One that comes back is the newest, not an old one as well. */
+        if (old.until_ms > now_ms && !slice_is(text, old.text))
+            kept[n++] = old;
+    }
+    if (n == WEBHOOK_SECRETS_MAX)
+        return err_set(err, E_CONFLICT,
+                       "the webhook has %d secrets that still sign: wait until one of "
+                       "them ends, or end them with a shorter overlap",
+                       WEBHOOK_SECRETS_MAX);
+
+    struct webhook before = {.secrets = webhook->secrets,
+                             .n_secrets = webhook->n_secrets};
+    webhook->secrets = NULL;
+    webhook->n_secrets = 0;
+    webhook_add_secret(webhook, text, MSEC_NEVER);
+    for (size_t i = 0; i < n; i++)
+        webhook_add_secret(webhook, slice_of(kept[i].text), kept[i].until_ms);
+    clear_secrets(&before);
+    return 0;
+}
+
+/* ---- references ---- */
 
 struct webhook *
 webhook_ref(struct webhook *webhook)
@@ -72,9 +151,7 @@ webhook_unref(struct webhook *webhook)
     webhook_clear_headers(webhook);
     free(webhook->url);
     free(webhook->description);
-    if (webhook->secret)
-        explicit_bzero(webhook->secret, strlen(webhook->secret));
-    free(webhook->secret);
+    clear_secrets(webhook);
     free(webhook->disabled_reason);
     free(webhook);
 }

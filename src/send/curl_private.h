@@ -4,10 +4,9 @@
 
 #include <curl/curl.h>
 
+#include "core/signing.h"
 #include "send/answer.h"
 #include "send/transport.h"
-
-struct signer;
 
 /* What epoll and libcurl each think of a socket. */
 struct sock {
@@ -34,7 +33,7 @@ struct curl_transport {
 
 struct target {
     struct webhook *webhook;
-    struct signer *signer;      /* NULL: the secret is unusable */
+    struct signing *signing;    /* NULL: a secret is unusable */
     struct curl_slist *headers; /* those that stay the same */
     char *url;                  /* NULL: not one that calls may go to */
     unsigned refs;              /* the owner's and one per attempt under way */
@@ -43,6 +42,7 @@ struct target {
 /* webhook-id, webhook-timestamp, webhook-signature */
 #define CHANGING_HEADERS 3
 #define HEADER_LINE      128
+#define SIGNATURE_LINE   (32 + SIGNATURES_TEXT)
 
 /* An easy handle with all that belongs to the attempt that it makes. */
 struct request {
@@ -59,7 +59,8 @@ struct request {
     /* libcurl only reads the list, and this is what would otherwise be made and freed
      * for every request. The last one goes on with the target's own list. */
     struct curl_slist lines[CHANGING_HEADERS];
-    char text[CHANGING_HEADERS][HEADER_LINE];
+    char text[CHANGING_HEADERS - 1][HEADER_LINE];
+    char signature[SIGNATURE_LINE];
     char *token_line; /* of an authorizer's request; NULL otherwise */
 };
 

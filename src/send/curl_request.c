@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "core/signature.h"
 #include "send/curl_private.h"
 #include "send/guard.h"
 #include "send/url.h"
@@ -78,7 +77,7 @@ target_new(struct curl_transport *ct, struct webhook *webhook)
 
     target->refs = 1;
     target->webhook = webhook_ref(webhook);
-    target->signer = signer_new(slice_of(webhook->secret));
+    target->signing = signing_new(webhook);
     struct url url;
     if (webhook->url && url_read(&url, webhook->url, ct->options.guard, NULL) == 0)
         target->url = xstrdup(url.text);
@@ -94,7 +93,7 @@ target_unref(struct target *target)
 {
     if (!target || --target->refs > 0)
         return;
-    signer_free(target->signer);
+    signing_free(target->signing);
     free(target->url);
     curl_slist_free_all(target->headers);
     webhook_unref(target->webhook);
@@ -261,11 +260,11 @@ request_new(struct curl_transport *ct)
     struct request *request = xcalloc(1, sizeof(*request));
 
     request->transport = ct;
-    for (size_t i = 0; i < CHANGING_HEADERS; i++) {
+    for (size_t i = 0; i < CHANGING_HEADERS - 1; i++) {
         request->lines[i].data = request->text[i];
-        if (i + 1 < CHANGING_HEADERS)
-            request->lines[i].next = &request->lines[i + 1];
+        request->lines[i].next = &request->lines[i + 1];
     }
+    request->lines[CHANGING_HEADERS - 1].data = request->signature;
     request->easy = curl_easy_init();
     if (!request->easy || set_up_protocol(request->easy, ct) != CURLE_OK ||
         set_up_callbacks(request) != CURLE_OK ||
@@ -293,14 +292,15 @@ sign(struct request *request)
 {
     const struct attempt *attempt = request->attempt;
     int64_t timestamp_s = attempt->began_wall_ms / 1000;
-    char signature[SIGNATURE_TEXT];
+    msec_t now_ms = clock_steady_ms(request->transport->options.clock);
+    static const char name[] = "webhook-signature: ";
 
-    signer_sign(request->target->signer, slice_of(attempt->event_id), timestamp_s,
-                attempt->body, signature);
+    memcpy(request->signature, name, sizeof(name) - 1);
+    signing_sign(request->target->signing, slice_of(attempt->event_id), timestamp_s,
+                 attempt->body, now_ms, request->signature + sizeof(name) - 1);
     snprintf(request->text[0], HEADER_LINE, "webhook-id: %s", attempt->event_id);
     snprintf(request->text[1], HEADER_LINE, "webhook-timestamp: %lld",
              (long long)timestamp_s);
-    snprintf(request->text[2], HEADER_LINE, "webhook-signature: %s", signature);
     request->lines[CHANGING_HEADERS - 1].next = request->target->headers;
 }
 
@@ -355,7 +355,7 @@ request_prepare(struct request *request, struct target *target, struct attempt *
     request->not_allowed = !target->url;
     if (request->not_allowed)
         request->refusal = NOT_ALLOWED;
-    else if (!target->signer && !attempt->token)
+    else if (!target->signing && !attempt->token)
         request->refusal = "secret not usable";
     if (request->refusal)
         return false;

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 
-#define HEADERS_MAX_BYTES (1 << 20)
+#define TEXT_MAX_BYTES ((size_t)1 << 20)
 
 /* ---- what is kept in memory ---- */
 
@@ -237,19 +237,18 @@ load_channels(struct sqlite_store *s, const struct store_loader *loader)
     return rc;
 }
 
-/* "name:value" a line; neither can hold a line feed, nor a name a colon. */
-static void
-parse_headers(struct webhook *webhook, struct slice text)
+static int
+load_secrets(struct sqlite_store *s, struct webhook *w, sqlite3_stmt *stmt)
 {
-    while (text.n) {
-        const char *colon = memchr(text.p, ':', text.n);
-        const char *end = memchr(text.p, '\n', text.n);
-        assert(colon && end && colon < end);
-        webhook_add_header(webhook, (struct slice){text.p, (size_t)(colon - text.p)},
-                           (struct slice){colon + 1, (size_t)(end - colon - 1)});
-        text.n -= (size_t)(end + 1 - text.p);
-        text.p = end + 1;
-    }
+    const char *headers = (const char *)sqlite3_column_text(stmt, 5);
+    const char *secrets = (const char *)sqlite3_column_text(stmt, 6);
+
+    if (sqlite_headers_read(w, slice_of(headers)) &&
+        sqlite_secrets_read(w, slice_of(secrets)))
+        return 0;
+    sqlite3_snprintf((int)sizeof(s->broken_why), s->broken_why,
+                     "database: the secrets of webhook %s cannot be read", w->id);
+    return E_IO;
 }
 
 static struct webhook *
@@ -265,10 +264,6 @@ webhook_at(sqlite3_stmt *stmt)
     free(w->description);
     w->description =
         sqlite3_column_type(stmt, 4) == SQLITE_NULL ? NULL : string_at(stmt, 4);
-    const char *headers = (const char *)sqlite3_column_text(stmt, 5);
-    parse_headers(w, slice_of(headers));
-    free(w->secret);
-    w->secret = string_at(stmt, 6);
     w->enabled = sqlite3_column_int(stmt, 7);
     if (!w->enabled) {
         free(w->disabled_reason);
@@ -295,8 +290,12 @@ load_webhooks(struct sqlite_store *s, const struct store_loader *loader)
                           " updated_ms FROM webhook WHERE deleted = 0 ORDER BY number",
                           &stmt);
     while (rc == 0 && (rc = row_of(s, stmt)) == 1) {
-        loader->webhook(loader->ctx, webhook_at(stmt));
-        rc = 0;
+        struct webhook *webhook = webhook_at(stmt);
+        rc = load_secrets(s, webhook, stmt);
+        if (rc == 0)
+            loader->webhook(loader->ctx, webhook);
+        else
+            webhook_unref(webhook);
     }
     sqlite3_finalize(stmt);
     return rc;
@@ -466,29 +465,25 @@ sqlite_put_channel(struct sqlite_store *s, struct store_op *op)
     return rc;
 }
 
-static struct slice
-headers_text(const struct webhook *webhook, struct buf *buf)
-{
-    for (size_t i = 0; i < webhook->n_headers; i++)
-        buf_addf(buf, "%s:%s\n", webhook->headers[i].name, webhook->headers[i].value);
-    assert(!buf->failed);
-    return buf_slice(buf);
-}
-
 static int
 webhook_write(struct sqlite_store *s, enum sqlite_stmt stmt, const struct webhook *w)
 {
-    struct buf headers;
-    buf_init(&headers, HEADERS_MAX_BYTES);
+    struct buf headers, secrets;
+    buf_init_mem(&headers, TEXT_MAX_BYTES, &mem_secret);
+    buf_init_mem(&secrets, TEXT_MAX_BYTES, &mem_secret);
+    /* What is secret does not outlive its use. */
+    if (!w->deleted) {
+        sqlite_headers_write(&headers, w);
+        sqlite_secrets_write(&secrets, w);
+    }
     if (stmt == STMT_WEBHOOK_SET)
         sqlite_key(s, stmt, 1, w->number);
     sqlite_key(s, stmt, 2, w->channel);
     sqlite_text(s, stmt, 3, slice_of(w->url));
     sqlite_int(s, stmt, 4, w->types);
     sqlite_text_or_null(s, stmt, 5, slice_of(w->description));
-    /* What is secret does not outlive its use. */
-    sqlite_text(s, stmt, 6, w->deleted ? SLICE("") : headers_text(w, &headers));
-    sqlite_text(s, stmt, 7, w->deleted ? SLICE("") : slice_of(w->secret));
+    sqlite_text(s, stmt, 6, buf_slice(&headers));
+    sqlite_text(s, stmt, 7, buf_slice(&secrets));
     sqlite_int(s, stmt, 8, w->enabled);
     sqlite_text(s, stmt, 9, w->enabled ? SLICE("") : slice_of(w->disabled_reason));
     sqlite_int(s, stmt, 10, w->deleted);
@@ -502,6 +497,7 @@ webhook_write(struct sqlite_store *s, enum sqlite_stmt stmt, const struct webhoo
     sqlite_int(s, stmt, 17, w->updated_ms);
     rc = sqlite_run(s, stmt);
     buf_fini(&headers);
+    buf_fini(&secrets);
     return rc;
 }
 

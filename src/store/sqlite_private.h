@@ -8,6 +8,7 @@
  *   sqlite_schema.c  tables, migrations, the text of every statement
  *   sqlite_write.c   append, settle, retry; what rides along with a commit
  *   sqlite_config.c  channels, webhooks, keys; what of them is kept in memory
+ *   sqlite_secret.c  what of a webhook is secret, as text
  *   sqlite_read.c    due calls, events, single calls, counts
  *   sqlite_calls.c   the list of calls
  *   sqlite_touch.c   changes of subscriptions and their events
@@ -267,6 +268,13 @@ int sqlite_drop_key(struct sqlite_store *s, struct store_op *op) must_check;
 void sqlite_put_undone(struct sqlite_store *s, struct store_op *op);
 struct sqlite_channel *sqlite_live_channel(const struct sqlite_store *s,
                                            uint64_t number);
+
+/* sqlite_secret.c */
+void sqlite_headers_write(struct buf *out, const struct webhook *webhook);
+void sqlite_secrets_write(struct buf *out, const struct webhook *webhook);
+/* False when this is not what was written. */
+bool sqlite_headers_read(struct webhook *webhook, struct slice text) must_check;
+bool sqlite_secrets_read(struct webhook *webhook, struct slice text) must_check;
 
 /* sqlite_read.c */
 int sqlite_due(struct sqlite_store *s, struct store_op *op) must_check;

@@ -53,10 +53,21 @@ static void
 check_secret(struct slice text)
 {
     struct err err;
+    char kept[SECRET_TEXT], again[SECRET_TEXT], public[PUBLIC_KEY_TEXT];
     bool valid = secret_check(text, &err) == 0;
     struct signer *signer = signer_new(text);
     assert(valid == (signer != NULL));
     signer_free(signer);
+    signer_free(signer_new_public(text));
+    if (!valid)
+        return;
+
+    /* What is kept is kept, and tells of itself what the given one did. */
+    bool ok = secret_read(text, kept, &err) == 0 &&
+              secret_read(slice_of(kept), again, &err) == 0;
+    assert(ok && strcmp(kept, again) == 0);
+    assert(secret_kind(text) == secret_kind(slice_of(kept)));
+    assert(secret_public(text, public) == (secret_kind(text) == SECRET_ED25519));
 }
 
 /* The first line is a header's name, the rest its value. */

@@ -265,11 +265,11 @@ apply_new_webhook(struct engine *engine, struct engine_change *base)
     (void)engine;
     struct config_change *change = container_of(base, struct config_change, change);
     char secret[SECRET_TEXT];
-    secret_make(secret, &change->sim->rng.rng);
+    secret_make(secret, SECRET_HMAC, &change->sim->rng.rng);
     base->webhook = webhook_new();
     base->webhook->channel = change->sim->channel->number;
     base->webhook->url = xstrdup("http://receiver.example/");
-    base->webhook->secret = xstrdup(secret);
+    webhook_set_secret(base->webhook, slice_of(secret));
     if (change->policy)
         base->webhook->retry = *change->policy;
     return 0;

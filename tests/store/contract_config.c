@@ -69,7 +69,7 @@ a_webhook_without_a_description_has_none_when_it_is_loaded_again(void **state)
         struct webhook *put = webhook_new();
         put->channel = shop;
         put->url = xstrdup("https://example.com/");
-        put->secret = xstrdup("whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0");
+        webhook_set_secret(put, SLICE("whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"));
         if (i == 1)
             put->description = xstrdup("");
         assert_int_equal(try_webhook(world, put), 0);
@@ -92,7 +92,9 @@ what_is_put_is_loaded_again(void **state)
     put->url = xstrdup("https://example.com/a?b=c");
     put->types = 1u << EVENT_CLICK | 1u << EVENT_OPT_IN;
     put->description = xstrdup("two\nlines, \xc3\xa4");
-    put->secret = xstrdup("whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0");
+    webhook_set_secret(put, SLICE("whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"));
+    webhook_add_secret(put, SLICE("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"), 90000);
+    webhook_add_secret(put, SLICE("whsk_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"), 80000);
     webhook_add_header(put, SLICE("X-One"), SLICE("a: b:c"));
     webhook_add_header(put, SLICE("X-Empty"), SLICE(""));
     put->enabled = false;
@@ -125,7 +127,11 @@ what_is_put_is_loaded_again(void **state)
     assert_string_equal(got->url, put->url);
     assert_int_equal(got->types, put->types);
     assert_string_equal(got->description, put->description);
-    assert_string_equal(got->secret, put->secret);
+    assert_int_equal(got->n_secrets, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(got->secrets[i].text, put->secrets[i].text);
+        assert_int_equal(got->secrets[i].until_ms, put->secrets[i].until_ms);
+    }
     assert_int_equal(got->n_headers, 2);
     assert_string_equal(got->headers[0].name, "X-One");
     assert_string_equal(got->headers[0].value, "a: b:c");

@@ -342,8 +342,7 @@ webhook_for(uint64_t channel)
     webhook->url = xstrdup("https://example.com/hook");
     free(webhook->description);
     webhook->description = xstrdup("for the warehouse");
-    free(webhook->secret);
-    webhook->secret = xstrdup("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX");
+    webhook_set_secret(webhook, SLICE("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"));
     return webhook;
 }
 

@@ -254,7 +254,7 @@ make_webhook(const char *url)
 {
     struct webhook *webhook = webhook_new();
     webhook->url = xstrdup(url);
-    webhook->secret = xstrdup(SECRET);
+    webhook_set_secret(webhook, SLICE(SECRET));
     return webhook;
 }
 

@@ -359,6 +359,74 @@ a_page_of_large_webhooks_ends_early(void **state)
     assert_int_equal(pages, 2);
 }
 
+static void
+a_secret_is_rotated_and_the_old_ones_show_their_end(void **state)
+{
+    struct fixture *f = *state;
+    char path[200], secret[210], rotate[220];
+    make_webhook(f, "{\"url\":\"https://a/\",\"secret\":\"" SECRET "\"}", path);
+    is(f, "/keyType", "\"hmac\"");
+    is_absent(f, "/publicKey");
+    snprintf(secret, sizeof(secret), "%s/secret", path);
+    snprintf(rotate, sizeof(rotate), "%s/secret/rotate", path);
+
+    post(f, 200, rotate, f->manage, "");
+    is_absent(f, "/keyType");
+    is(f, "/old/0/keyType", "\"hmac\"");
+    is(f, "/old/0/expiresAt", "\"2024-03-05T09:50:51.375Z\"");
+    is_absent(f, "/old/0/secret");
+    is_absent(f, "/old/1");
+    assert_null(strstr(f->body.p, SECRET));
+
+    post(f, 200, rotate, f->manage, "{\"keyType\":\"ed25519\",\"overlap\":3600}");
+    is(f, "/keyType", "\"ed25519\"");
+    is(f, "/old/0/expiresAt", "\"2024-03-04T10:50:51.375Z\"");
+    is(f, "/old/1/expiresAt", "\"2024-03-04T10:50:51.375Z\"");
+    post(f, 200, rotate, f->manage,
+         "{\"secret\":\"whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\","
+         "\"overlap\":0}");
+    is(f, "/publicKey", "\"whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=\"");
+    is_absent(f, "/old");
+    get(f, 200, path, f->reader);
+    is(f, "/keyType", "\"ed25519\"");
+    is(f, "/publicKey", "\"whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=\"");
+
+    /* The next is of the same type, if nothing else is said. */
+    post(f, 200, rotate, f->manage, "{}");
+    is(f, "/keyType", "\"ed25519\"");
+    is(f, "/old/0/publicKey", "\"whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=\"");
+    patch(f, 200, path, f->manage, "{\"secret\":\"" SECRET "\"}");
+    get(f, 200, secret, f->manage);
+    assert_string_equal(f->body.p, "{\"secret\":\"" SECRET "\"}");
+}
+
+static void
+a_rotation_that_is_wrong_is_refused_where_it_is_wrong(void **state)
+{
+    struct fixture *f = *state;
+    char path[200], rotate[220];
+    make_webhook(f, "{\"url\":\"https://a/\"}", path);
+    snprintf(rotate, sizeof(rotate), "%s/secret/rotate", path);
+    static const struct refusal rows[] = {
+        {"{\"overlap\":-1}", "/overlap", "from 0 to 604800"},
+        {"{\"overlap\":604801}", "/overlap", "from 0 to 604800"},
+        {"{\"overlap\":\"24h\"}", "/overlap", "a number"},
+        {"{\"keyType\":\"rsa\"}", "/keyType", "hmac or ed25519"},
+        {"{\"secret\":\"hunter2\"}", "/secret", "whsec_"},
+        {"{\"secret\":\"" SECRET "\",\"keyType\":\"ed25519\"}", "/keyType", "hmac"},
+        {"{\"until\":1}", "/until", "unknown member"},
+    };
+    refuse_all(f, "POST", rotate, rows, ARRAY_LEN(rows));
+    assert_null(strstr(f->body.p, "hunter2"));
+    post(f, 403, rotate, f->channel_reader, "{}");
+    post(f, 404, WEBHOOKS "/wh_00000000000zz/secret/rotate", f->manage, "{}");
+    patch(f, 400, path, f->manage, "{\"keyType\":\"ed25519\"}");
+    for (int i = 1; i < 10; i++)
+        post(f, 200, rotate, f->manage, "{}");
+    post(f, 409, rotate, f->manage, "{}");
+    post(f, 200, rotate, f->manage, "{\"overlap\":0}");
+}
+
 int
 main(void)
 {
@@ -368,6 +436,8 @@ main(void)
         WITH_SERVER(a_webhook_is_made_with_defaults),
         WITH_SERVER(a_webhook_is_made_as_told),
         WITH_SERVER(secrets_are_for_those_who_manage),
+        WITH_SERVER(a_secret_is_rotated_and_the_old_ones_show_their_end),
+        WITH_SERVER(a_rotation_that_is_wrong_is_refused_where_it_is_wrong),
         WITH_SERVER(a_webhook_that_is_not_right_is_refused),
         WITH_SERVER(a_webhook_is_changed_member_by_member),
         WITH_SERVER(a_retry_policy_is_changed_member_by_member),

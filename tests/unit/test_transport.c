@@ -377,7 +377,7 @@ an_unusable_secret_fails_the_attempt(void **state)
     struct transport *transport = open_transport(LONG, true);
     struct webhook *webhook = webhook_new();
     webhook->url = xstrdup("http://127.0.0.1:9/");
-    webhook->secret = xstrdup("whsec_");
+    webhook_set_secret(webhook, SLICE("whsec_"));
     struct target *target = transport->target_open(transport, webhook);
     webhook_unref(webhook);
     struct flight flight;

@@ -54,7 +54,7 @@ a_copy_owns_everything(void **state)
     webhook->url = xstrdup("https://example.com/");
     webhook->types = 5;
     webhook->description = xstrdup("words");
-    webhook->secret = xstrdup("whsec_x");
+    webhook_set_secret(webhook, SLICE("whsec_x"));
     webhook->enabled = false;
     webhook->disabled_reason = xstrdup("by request");
     webhook->own_retry = true;
@@ -73,7 +73,7 @@ a_copy_owns_everything(void **state)
     assert_string_equal(copy->url, "https://example.com/");
     assert_int_equal(copy->types, 5);
     assert_string_equal(copy->description, "words");
-    assert_string_equal(copy->secret, "whsec_x");
+    assert_string_equal(webhook_secret_text(copy), "whsec_x");
     assert_false(copy->enabled);
     assert_string_equal(copy->disabled_reason, "by request");
     assert_true(copy->own_retry);
