@@ -13,18 +13,37 @@ answer_text(struct api_request *r, unsigned status, const char *text)
     api_answer(r->req, status, "text/plain; charset=utf-8", xstrndup(text, n), n);
 }
 
+/* NULL = there is room. */
+static const char *
+disk_trouble(const struct api_request *r)
+{
+    static const char *const sentences[DISK_ROOMS] = {
+        [DISK_LOW] = "disk nearly full: new events are refused\n",
+        [DISK_FULL] = "disk full: new events are refused, no call is sent\n",
+    };
+    struct engine_gauges gauges;
+    engine_gauges(r->api->engine, &gauges);
+    return sentences[gauges.room];
+}
+
+/* Alive also without room: to be started anew would not help. */
 void
 health_live(struct api_request *r)
 {
-    answer_text(r, 200, "ok\n");
+    const char *trouble = disk_trouble(r);
+    answer_text(r, 200, trouble ? trouble : "ok\n");
 }
 
 void
 health_ready(struct api_request *r)
 {
+    const char *trouble = disk_trouble(r);
     if (atomic_load(&r->api->quiesced)) {
         httpd_answer_header(r->req, "Retry-After", "1");
         answer_text(r, 503, "shutting down\n");
+    } else if (trouble) {
+        httpd_answer_header(r->req, "Retry-After", "5");
+        answer_text(r, 503, trouble);
     } else {
         answer_text(r, 200, "ready\n");
     }
@@ -43,6 +62,11 @@ write_calls(struct buf *out, const struct engine_counts *counts)
     metrics_gauge_head(out, "pushwire_disk_bytes",
                        "Bytes that the store takes on disk.");
     buf_addf(out, "pushwire_disk_bytes %" PRIu64 "\n", counts->disk_bytes);
+    if (counts->disk_left == UINT64_MAX)
+        return;
+    metrics_gauge_head(out, "pushwire_disk_left_bytes",
+                       "Bytes that may still be written, to the reserve and beyond.");
+    buf_addf(out, "pushwire_disk_left_bytes %" PRIu64 "\n", counts->disk_left);
 }
 
 static double
@@ -67,6 +91,12 @@ write_gauges(struct buf *out, struct engine *engine)
              gauges.store_queue);
     buf_addf(out, "pushwire_queue_depth{queue=\"sender\"} %" PRIu64 "\n",
              gauges.sender_queue);
+    metrics_gauge_head(out, "pushwire_disk_room",
+                       "1 for what the disk's room is: ok, low (new events are "
+                       "refused) or full (no attempt is started either).");
+    for (int room = 0; room < DISK_ROOMS; room++)
+        buf_addf(out, "pushwire_disk_room{room=\"%s\"} %d\n",
+                 disk_room_name((enum disk_room)room), (int)gauges.room == room);
     metrics_gauge_head(out, "pushwire_in_flight", "Attempts under way.");
     buf_addf(out, "pushwire_in_flight %" PRIu64 "\n", gauges.in_flight);
     metrics_gauge_head(out, "pushwire_oldest_due_seconds",

@@ -109,6 +109,14 @@ const struct option option_table[OPTIONS] = {
                                       "sender thread"},
     [OPTION_CACHE] = {SERVER("cache", "CACHE"), SIZE(MIB(1), GIB(1024)),
                       .fallback = "32MiB", .help = "memory for pages of the database"},
+    [OPTION_DISK_RESERVE] = {SERVER("disk-reserve", "DISK_RESERVE"), SIZE(0, GIB(1024)),
+                             .fallback = "64MiB",
+                             .help = "refuse new events (503) while the disk has less "
+                                     "free space, so that outcomes of calls can still "
+                                     "be recorded; 0 = until it is full"},
+    [OPTION_MAX_DISK] = {SERVER("max-disk", "MAX_DISK"), SIZE(MIB(16), GIB(1 << 20)),
+                         .help = "likewise when the data takes nearly so much space; "
+                                 "default: any"},
     [OPTION_DRAIN] = {SERVER("drain", "DRAIN"), DURATION(0, HOURS(1), 1000),
                       .fallback = "30s",
                       .help = "how long calls in flight may take to end after SIGTERM"},

@@ -66,6 +66,8 @@ open_store(struct server *server, struct err *err)
         .dir = dir,
         .clock = &clock_system,
         .cache_bytes = (size_t)option_number(server->options, OPTION_CACHE),
+        .reserve_bytes = (uint64_t)option_number(server->options, OPTION_DISK_RESERVE),
+        .max_bytes = (uint64_t)option_number(server->options, OPTION_MAX_DISK),
     };
 
     int n = snprintf(server->key_path, sizeof(server->key_path), "%s/admin.key", dir);

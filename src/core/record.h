@@ -52,6 +52,21 @@ struct subscription_row {
     struct slice members; /* a JSON object */
 };
 
+/* How much room the disk has for more. */
+enum disk_room {
+    DISK_ROOM,
+    DISK_LOW,  /* what is new is refused; outcomes are still recorded */
+    DISK_FULL, /* a write found no room: no attempt is started either */
+    DISK_ROOMS
+};
+
+static inline const char *
+disk_room_name(enum disk_room room)
+{
+    static const char *const names[DISK_ROOMS] = {"ok", "low", "full"};
+    return names[room];
+}
+
 /* A push message of a channel, as it was told to us. */
 struct notification_row {
     uint64_t number; /* 0 = to be made */

@@ -123,12 +123,23 @@ start_reads(struct dispatch *dispatch, msec_t now_ms)
         lane_read_start(dispatch, container_of(entry, struct lane, entry), now_ms);
 }
 
+/* What cannot be recorded would be repeated after a crash. */
+static bool
+may_record(const struct dispatch *dispatch)
+{
+    return !dispatch->unrecordable &&
+           atomic_load_explicit(dispatch->options.room, memory_order_relaxed) !=
+               DISK_FULL;
+}
+
 static void
 start_attempts(struct dispatch *dispatch)
 {
     struct transport *transport = dispatch->options.transport;
     struct window *window;
 
+    if (!may_record(dispatch))
+        return;
     while (dispatch->unrecorded < DISPATCH_UNRECORDED_MAX &&
            (window = window_take(&dispatch->pool)) != NULL) {
         struct lane *lane = container_of(window, struct lane, window);

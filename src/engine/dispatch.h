@@ -43,6 +43,9 @@ struct dispatch_options {
     unsigned window;
     unsigned slots;
     size_t max_bytes; /* of calls in memory */
+    /* enum disk_room: while it is DISK_FULL no attempt is started. Whoever changes it
+     * wakes the transport. */
+    const atomic_int *room;
     /* 410: this webhook is to be disabled, unless it has changed since. On the
      * dispatch's thread. */
     void (*gone)(void *ctx, struct webhook *webhook);

@@ -188,6 +188,7 @@ outcomes_committed(struct dispatch *dispatch, struct outcomes *outcomes)
         lane_update(dispatch, lane);
     }
     dispatch->unrecorded -= outcomes->settle.n;
+    dispatch->unrecordable = false;
     free(outcomes);
 }
 
@@ -201,6 +202,7 @@ outcomes_arrived(struct dispatch *dispatch, struct mail *mail)
     }
     /* Disk full: keep them and try again. Closed or broken: the program ends; they are
      * due again after. */
+    dispatch->unrecordable = true;
     outcomes->next = dispatch->refused;
     dispatch->refused = outcomes;
     dispatch->refused_at_ms = clock_steady_ms(dispatch->clock) + REFUSED_RETRY_MS;

@@ -71,6 +71,25 @@ on_due(void *ctx, uint64_t number, struct due_at from)
 }
 
 static void
+on_room(void *ctx, enum disk_room room, uint64_t left)
+{
+    static const char *const what[DISK_ROOMS] = {
+        [DISK_ROOM] = "new events are taken again",
+        [DISK_LOW] = "new events are refused, outcomes are recorded",
+        [DISK_FULL] = "new events are refused and no attempt is started",
+    };
+    struct engine *engine = ctx;
+    log_line(room == DISK_ROOM ? LOG_INFO : LOG_WARN, "disk",
+             LOG_S("room", disk_room_name(room)), LOG_I("left", (int64_t)left),
+             LOG_S("so", what[room]));
+    atomic_store(&engine->room, room);
+    for (size_t i = 0; i < engine->n_senders; i++) {
+        struct transport *transport = dispatch_transport(engine->senders[i].dispatch);
+        transport->wake(transport);
+    }
+}
+
+static void
 on_broken(void *ctx, const char *why)
 {
     struct engine *engine = ctx;
@@ -98,6 +117,7 @@ make_senders(struct engine *engine, struct err *err)
             .window = options->window,
             .slots = options->slots,
             .max_bytes = options->sender_bytes,
+            .room = &engine->room,
             .gone = engine_disable_gone,
             .ctx = engine,
         });
@@ -112,6 +132,7 @@ start(struct engine *engine, struct err *err)
         .ctx = engine,
         .lease = on_lease,
         .due = on_due,
+        .room = on_room,
         .broken = on_broken,
     };
     int rc = engine->store->backend->start(engine->store, &listener, err);
@@ -137,6 +158,7 @@ engine_open(struct engine **out, const struct engine_options *options, struct er
     pthread_mutex_init(&engine->gate_lock, NULL);
     atomic_init(&engine->stopping, false);
     atomic_init(&engine->abort_at_us, 0);
+    atomic_init(&engine->room, DISK_ROOM);
 
     int rc = load(engine, err);
     if (rc == 0)
@@ -235,6 +257,7 @@ engine_gauges(struct engine *engine, struct engine_gauges *out)
     *out = (struct engine_gauges){
         .store_queue = engine->store->backend->depth(engine->store),
         .oldest_due_ms = MSEC_NEVER,
+        .room = (enum disk_room)atomic_load(&engine->room),
     };
     for (size_t i = 0; i < engine->n_senders; i++) {
         const struct dispatch_gauges *gauges =

@@ -298,6 +298,7 @@ struct engine_retry {
 struct engine_counts {
     uint64_t calls[CALL_STATES];
     uint64_t disk_bytes;
+    uint64_t disk_left; /* UINT64_MAX = not known */
     void (*done)(struct engine_counts *counts);
     int result;
     void *private;
@@ -322,6 +323,7 @@ struct engine_gauges {
     uint64_t in_flight;    /* attempts under way */
     msec_t oldest_due_ms; /* steady; the due time of the oldest call that is due and not
                              under way; MSEC_NEVER = none */
+    enum disk_room room;
 };
 
 void engine_gauges(struct engine *engine, struct engine_gauges *out);

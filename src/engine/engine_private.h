@@ -27,6 +27,7 @@ struct engine {
     bool stopped;
     atomic_bool stopping;
     atomic_int_fast64_t abort_at_us; /* mono; when stopping */
+    atomic_int room;                 /* enum disk_room, as the store said last */
 
     /* registry.c: what a change needs while it is applied; the store's thread's */
     struct outcome outcome;

@@ -69,6 +69,7 @@ struct dispatch {
     struct outcomes *open;    /* being filled; NULL when empty */
     struct outcomes *refused; /* the disk was full: submit again at refused_at */
     msec_t refused_at_ms;
+    bool unrecordable; /* the last outcomes were refused */
     msec_t gauge_at_ms;
     bool stopping;
     bool aborting;

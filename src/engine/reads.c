@@ -238,6 +238,7 @@ counts_done(struct store_op *op)
     struct engine_counts *counts = work->counts;
     memcpy(counts->calls, work->store.calls, sizeof(counts->calls));
     counts->disk_bytes = work->store.disk_bytes;
+    counts->disk_left = work->store.disk_left;
     counts->result = op->result;
     free(work);
     counts->done(counts);

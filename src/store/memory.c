@@ -193,6 +193,8 @@ memory_append(struct memory_store *m, struct store_op *op)
         memory_refuse(op, E_STALE, "the configuration has changed");
     } else if (!calls_are_right(m, append)) {
         memory_refuse(op, E_NOT_FOUND, "no such webhook in this channel");
+    } else if (m->room != DISK_ROOM) {
+        memory_refuse(op, E_FULL, "the disk is nearly full");
     } else {
         append_write(m, append);
     }
@@ -292,6 +294,8 @@ perform(struct memory_store *m, struct store_op *op, int failure)
         memory_refuse(op, E_IO, "the store is broken");
     else if (failure && kinds[op->kind].write)
         memory_refuse(op, failure, "the disk is full");
+    else if (m->room != DISK_ROOM && op->kind != STORE_APPEND && store_needs_room(op))
+        memory_refuse(op, E_FULL, "the disk is nearly full");
     else
         kinds[op->kind].perform(m, op);
 }
@@ -393,6 +397,15 @@ store_memory_fail(struct store *store, unsigned nth, int result)
 }
 
 void
+store_memory_room(struct store *store, enum disk_room room)
+{
+    struct memory_store *m = memory_of(store);
+    m->room = room;
+    if (m->listener.room)
+        m->listener.room(m->listener.ctx, room, 0);
+}
+
+void
 store_memory_crash(struct store *store)
 {
     struct memory_store *m = memory_of(store);
@@ -417,6 +430,8 @@ memory_start(struct store *store, const struct store_listener *listener,
     for (size_t i = 0; listener->lease && i < m->n_webhooks; i++)
         if (!m->webhooks[i]->deleted)
             listener->lease(listener->ctx, m->webhooks[i]->number, 1);
+    if (m->room != DISK_ROOM && listener->room)
+        listener->room(listener->ctx, m->room, 0);
     return 0;
 }
 

@@ -73,6 +73,7 @@ struct memory_store {
     size_t depth;
     unsigned fail_in; /* groups; 0 = never */
     int fail_with;
+    enum disk_room room;
     unsigned crashes;
     bool broken;
     bool closed;

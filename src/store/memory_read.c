@@ -208,6 +208,7 @@ memory_counts(struct memory_store *m, struct store_op *op)
     struct store_counts *counts = container_of(op, struct store_counts, op);
     memset(counts->calls, 0, sizeof(counts->calls));
     counts->disk_bytes = 0;
+    counts->disk_left = UINT64_MAX;
     for (size_t i = 0; i < m->n_events; i++)
         for (size_t c = 0; c < m->events[i]->n_calls; c++) {
             const struct memory_call *call = &m->events[i]->calls[c];

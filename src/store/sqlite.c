@@ -293,6 +293,8 @@ sqlite_close(struct store *store)
     sqlite_queue_fini(&s->queue);
     free(s->path);
     free(s->wal_path);
+    free(s->space.dir);
+    free(s->space.ballast_path);
     free(s);
 }
 
@@ -327,6 +329,9 @@ store_sqlite_open(struct store **out, const struct store_sqlite_options *options
     s->queue.wake_fd = -1;
     s->path = path_in(options->dir, "pushwire.db");
     s->wal_path = path_in(options->dir, "pushwire.db-wal");
+    s->space.dir = xstrdup(options->dir);
+    s->space.ballast_path = path_in(options->dir, "pushwire.ballast");
+    s->space.left = UINT64_MAX;
 
     int rc = sqlite_queue_init(&s->queue, err);
     if (rc == 0)
@@ -337,6 +342,8 @@ store_sqlite_open(struct store **out, const struct store_sqlite_options *options
         rc = make_file(s->path, options->dir, err);
     if (rc == 0)
         rc = open_database(s, options, err);
+    if (rc == 0)
+        sqlite_space_open(s, options);
     if (rc < 0) {
         err_wrap(err, "open store");
         sqlite_close(&s->store);

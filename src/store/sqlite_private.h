@@ -5,6 +5,7 @@
  *
  *   sqlite.c         open, close, the statements' small helpers
  *   sqlite_thread.c  the queue, the thread, groups: begin, commit, roll back, done
+ *   sqlite_space.c   how much room the disk has; the ballast
  *   sqlite_schema.c  tables, migrations, the text of every statement
  *   sqlite_write.c   append, settle, retry; what rides along with a commit
  *   sqlite_config.c  channels, webhooks, keys; what of them is kept in memory
@@ -23,10 +24,13 @@
 #include "base/map.h"
 #include "store/store.h"
 
+#define SQLITE_PAGE 4096
+
 enum sqlite_stmt {
     STMT_BEGIN,
     STMT_COMMIT,
     STMT_META_PUT,
+    STMT_FREE_PAGES,
     STMT_EVENT_ADD,
     STMT_CALL_ADD,
     STMT_IDEMPOTENCY_GET,
@@ -129,6 +133,20 @@ struct sqlite_queue {
     int wake_fd;
 };
 
+struct sqlite_space {
+    char *dir;
+    char *ballast_path;
+    uint64_t reserve, max, ballast; /* bytes; 0 = none */
+    uint64_t (*disk_free)(void *ctx);
+    void *ctx;
+    enum disk_room room;
+    uint64_t left;
+    usec_t looked_us; /* mono; INT64_MIN = never */
+    bool ballast_there;
+    bool full;  /* a write found no room, */
+    bool wrote; /* and one after it did */
+};
+
 struct sqlite_store {
     struct store store;
     sqlite3 *db;
@@ -163,6 +181,7 @@ struct sqlite_store {
         msec_t idempotency_oldest_ms;
     } group;
 
+    struct sqlite_space space;
     struct sqlite_queue queue;
     atomic_size_t depth;
     struct store_op *pending; /* taken from the queue, not performed */
@@ -213,6 +232,19 @@ void sqlite_blob(struct sqlite_store *s, enum sqlite_stmt stmt, int at,
 int64_t sqlite_col(struct sqlite_store *s, enum sqlite_stmt stmt, int col);
 uint64_t sqlite_col_key(struct sqlite_store *s, enum sqlite_stmt stmt, int col);
 struct slice sqlite_col_bytes(struct sqlite_store *s, enum sqlite_stmt stmt, int col);
+
+/* ---- sqlite_space.c ---- */
+
+void sqlite_space_open(struct sqlite_store *s,
+                       const struct store_sqlite_options *options);
+/* At most every 100 ms it really looks; tells the listener of a change. */
+void sqlite_space_look(struct sqlite_store *s);
+/* There is no room for more than is under way: the operation is refused. */
+bool sqlite_space_refuses(struct sqlite_store *s, struct store_op *op);
+/* A write found the disk full; a commit went through. */
+void sqlite_space_full(struct sqlite_store *s);
+void sqlite_space_wrote(struct sqlite_store *s);
+uint64_t sqlite_file_bytes(const char *path); /* 0 if there is none */
 
 /* ---- sqlite_schema.c ---- */
 

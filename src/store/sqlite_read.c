@@ -1,7 +1,6 @@
 #include "store/sqlite_private.h"
 
 #include <assert.h>
-#include <sys/stat.h>
 
 /* ---- what is due ---- */
 
@@ -257,13 +256,6 @@ sqlite_call(struct sqlite_store *s, struct store_op *op)
 
 /* ---- counts ---- */
 
-static uint64_t
-file_bytes(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
-}
-
 int
 sqlite_counts(struct sqlite_store *s, struct store_op *op)
 {
@@ -278,6 +270,8 @@ sqlite_counts(struct sqlite_store *s, struct store_op *op)
                 call_shown((enum call_state)state, w->enabled, w->deleted);
             counts->calls[shown] += (uint64_t)w->calls[state];
         }
-    counts->disk_bytes = file_bytes(s->path) + file_bytes(s->wal_path);
+    counts->disk_bytes = sqlite_file_bytes(s->path) + sqlite_file_bytes(s->wal_path);
+    sqlite_space_look(s);
+    counts->disk_left = s->space.left;
     return 0;
 }

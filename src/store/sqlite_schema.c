@@ -186,6 +186,7 @@ sqlite_migrate(sqlite3 *db, const char *dir, struct err *err)
 const char *const sqlite_sql[STMTS] = {
     [STMT_BEGIN] = "BEGIN",
     [STMT_COMMIT] = "COMMIT",
+    [STMT_FREE_PAGES] = "PRAGMA freelist_count",
     [STMT_META_PUT] = "UPDATE meta SET value = ?2 WHERE name = ?1",
 
     [STMT_EVENT_ADD] = "INSERT INTO event(key, channel, type, subscription, body)"

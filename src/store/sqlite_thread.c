@@ -30,6 +30,8 @@
 
 /* While nobody asks for anything, the time is noted this often. */
 #define IDLE_S 60
+/* While the disk is full, it is looked at this often. */
+#define IDLE_FULL_S 1
 
 /* After a list has had the store's time for so long, others have it for this many times
  * as long. */
@@ -241,6 +243,7 @@ group_commit(struct sqlite_store *s)
     metric_add(METRIC_COMMITS, 0, 1);
     group_forget_counts(s, false);
     s->group.open = false;
+    sqlite_space_wrote(s);
     return 0;
 }
 
@@ -284,6 +287,15 @@ break_down(struct sqlite_store *s)
         snprintf(s->broken_why, sizeof(s->broken_why), "database: cannot go on");
     if (s->listener.broken)
         s->listener.broken(s->listener.ctx, s->broken_why);
+}
+
+static void
+group_failed(struct sqlite_store *s, int reason)
+{
+    if (reason == E_FULL)
+        sqlite_space_full(s);
+    else
+        break_down(s);
 }
 
 /* ---- operations ---- */
@@ -394,7 +406,8 @@ write_group(struct sqlite_store *s, struct store_op **end)
             continue;
         if (s->broken)
             rc = E_IO;
-        else
+        else if (op->kind == STORE_APPEND || !store_needs_room(op) ||
+                 !sqlite_space_refuses(s, op))
             rc = kinds[op->kind].perform(s, op);
     }
     *end = op;
@@ -431,8 +444,8 @@ perform_group(struct sqlite_store *s)
 {
     struct store_op *end, *dues = NULL, **last_due = &dues;
     int rc = write_group(s, &end);
-    if (rc < 0 && rc != E_FULL)
-        break_down(s);
+    if (rc < 0)
+        group_failed(s, rc);
 
     while (s->pending != end) {
         struct store_op *op = s->pending;
@@ -473,8 +486,8 @@ checkpoint(struct sqlite_store *s, int pages)
         sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     s->wal_pages = 0; /* of what is not copied yet; the hook counts on if it was not */
     /* Full: the log just goes on growing until there is room again. */
-    if (rc != SQLITE_OK && sqlite_failed(s, rc) == E_IO)
-        break_down(s);
+    if (rc != SQLITE_OK)
+        group_failed(s, sqlite_failed(s, rc));
 }
 
 static int
@@ -484,8 +497,8 @@ commit_own(struct sqlite_store *s, int rc)
         rc = group_commit(s);
     if (rc < 0)
         rc = group_roll_back(s, rc);
-    if (rc < 0 && rc != E_FULL)
-        break_down(s);
+    if (rc < 0)
+        group_failed(s, rc);
     return rc;
 }
 
@@ -498,6 +511,12 @@ note_time(struct sqlite_store *s, msec_t most_ms)
         (void)commit_own(s, sqlite_group_begin(s));
 }
 
+static time_t
+idle_s(const struct sqlite_store *s)
+{
+    return s->space.room == DISK_ROOM ? IDLE_S : IDLE_FULL_S;
+}
+
 /* False when there was nothing to do. */
 static bool
 idle_step(struct sqlite_store *s)
@@ -505,7 +524,9 @@ idle_step(struct sqlite_store *s)
     if (s->broken)
         return false;
     checkpoint(s, CHECKPOINT_IDLE_PAGES);
-    note_time(s, IDLE_S * 1000);
+    sqlite_space_look(s);
+    /* Full: whether a write finds room again is seen by writing. */
+    note_time(s, (s->space.room == DISK_FULL ? IDLE_FULL_S : IDLE_S) * 1000);
     if (s->broken)
         return false;
     if (s->unswept)
@@ -551,14 +572,13 @@ static void
 work(struct sqlite_store *s)
 {
     const struct timespec linger = {0, LINGER_NS};
-    const struct timespec idle = {IDLE_S, 0};
     while (take(s)) {
         scan_step(s);
         if (!s->pending) {
             if (s->scans)
                 sleep_until_scan(s);
             else if (!idle_step(s))
-                wait_for_work(s, ASLEEP, &idle);
+                wait_for_work(s, ASLEEP, &(struct timespec){idle_s(s), 0});
             continue;
         }
         if (s->pending_others == 0 && s->pending_results < LINGER_RESULTS &&
@@ -596,6 +616,8 @@ sqlite_start(struct store *store, const struct store_listener *listener,
         if (listener->lease)
             listener->lease(listener->ctx, w->number, 1);
     }
+
+    sqlite_space_look(s);
 
     /* Signals are the main thread's. */
     sigset_t all, old;

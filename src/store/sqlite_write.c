@@ -179,6 +179,9 @@ sqlite_append(struct sqlite_store *s, struct store_op *op)
     if (!calls_are_right(s, append))
         return sqlite_refuse(op, E_NOT_FOUND, "no such webhook in this channel");
 
+    if (sqlite_space_refuses(s, op))
+        return 0;
+
     const struct sqlite_rows rows = {append->events, append->n_events, append->calls,
                                      append->n_calls, 0};
     append->repeated = false;

@@ -16,16 +16,15 @@
  * changes something waits for somebody who reads everything.
  *
  * result: 0, or
- *   E_FULL       the disk is full; nothing of this operation happened; try again later
- *   E_STALE      `config` is not the current configuration version; compute again and
- *                submit again
- *   E_NOT_FOUND  there is no such thing in this channel; lists of a channel that does
- *                not exist, appends to a channel or webhook that does not
- *   E_CONFLICT   as each operation says
- *   E_IO         the store is broken: this and every later operation fails; what was
- *                acknowledged before is safe. The program must end; the next start
- *                recovers
- *   E_CLOSED     submitted after stop; `done` then runs on the submitter's thread
+ *   E_FULL       the disk is full, or so nearly that nothing new is taken
+ *                (store_needs_room); nothing of this operation happened; try again
+ * later E_STALE      `config` is not the current configuration version; compute again
+ * and submit again E_NOT_FOUND  there is no such thing in this channel; lists of a
+ * channel that does not exist, appends to a channel or webhook that does not E_CONFLICT
+ * as each operation says E_IO         the store is broken: this and every later
+ * operation fails; what was acknowledged before is safe. The program must end; the next
+ * start recovers E_CLOSED     submitted after stop; `done` then runs on the submitter's
+ * thread
  *
  * Several nodes: a backend that is shared gives each webhook to one node at a time, by
  * lease. The holder alone reads what is due and sends. A result that comes in under a
@@ -394,6 +393,7 @@ struct store_counts {
     struct store_op op;
     uint64_t calls[CALL_STATES];
     uint64_t disk_bytes;
+    uint64_t disk_left; /* bytes that may still be written; UINT64_MAX = not watched */
 };
 
 /* ---- the store itself ---- */
@@ -408,6 +408,9 @@ struct store_listener {
     /* Calls of a webhook of ours are waiting from this place on that were staged by
      * another node. */
     void (*due)(void *ctx, uint64_t webhook, struct due_at from);
+    /* The disk has another amount of room than before (first: DISK_ROOM), and so many
+     * bytes are left. */
+    void (*room)(void *ctx, enum disk_room room, uint64_t left);
     /* The store is broken (E_IO): end the program. Once. */
     void (*broken)(void *ctx, const char *why);
 };
@@ -448,6 +451,12 @@ store_submit(struct store *store, struct store_op *op)
     store->backend->submit(store, op);
 }
 
+/* Whether an operation brings something new, which is refused (E_FULL) while the disk
+ * is not DISK_ROOM: all writes but outcomes, deletions, and disabling a webhook. An
+ * append whose idempotency key is known brings nothing new either: backends look at
+ * that. */
+bool store_needs_room(struct store_op *op);
+
 /* The latest steady time that the data directory has seen (clock_anchor's not_before);
  * 0 if new. Each backend's open returns it, since the clock must be anchored before the
  * store is used. */
@@ -459,6 +468,13 @@ struct store_sqlite_options {
     struct clock *clock;
     size_t cache_bytes; /* page cache; 0 = 32 MiB */
     const char *vfs;    /* NULL = the system's; tests put a faulty one here */
+    /* DISK_LOW below so many free bytes on the file system; a quarter of it, at most
+     * 16 MiB, is held as ballast for when it is full all the same. 0 = not watched. */
+    uint64_t reserve_bytes;
+    uint64_t max_bytes; /* of the folder's files; DISK_LOW an eighth before; 0 = any */
+    uint64_t (*disk_free)(
+        void *ctx); /* NULL = ask the system; tests answer themselves */
+    void *disk_ctx;
 };
 
 /* Opens or makes the database, takes its lock (E_BUSY: another process has it),
@@ -474,5 +490,7 @@ int store_memory_open(struct store **out, struct clock *clock,
 size_t store_memory_step(struct store *store);
 /* The n-th group from now (1 = the next) fails with this result; 0 = none. */
 void store_memory_fail(struct store *store, unsigned nth, int result);
+/* From now on the disk has this much room. */
+void store_memory_room(struct store *store, enum disk_room room);
 /* A crash: everything submitted and not yet stepped is forgotten without a done. */
 void store_memory_crash(struct store *store);

@@ -314,6 +314,59 @@ a_full_disk_forgets_no_outcome(void **state)
 }
 
 static void
+a_disk_that_is_nearly_full_records_outcomes_and_takes_nothing_new(void **state)
+{
+    (void)state;
+    sim_webhook(&sim);
+    assert_int_equal(sim_post(&sim, 20, NULL), 0);
+    store_memory_room(sim.store, DISK_LOW);
+    assert_int_equal(sim_post(&sim, 1, NULL), E_FULL);
+    sim_run(&sim, 60 * MINUTE);
+    assert_int_equal(sim_count(&sim, CALL_SUCCEEDED), 20);
+    store_memory_room(sim.store, DISK_ROOM);
+    assert_int_equal(sim_post(&sim, 1, NULL), 0);
+    sim_run(&sim, 60 * MINUTE);
+    assert_int_equal(sim_count(&sim, CALL_SUCCEEDED), 21);
+}
+
+static void
+a_full_disk_starts_no_attempt_until_there_is_room(void **state)
+{
+    (void)state;
+    sim_webhook(&sim);
+    sim.receiver = (struct sim_receiver){.ok_percent = 100, .latency_max_ms = 100};
+    assert_int_equal(sim_post(&sim, 20, NULL), 0);
+    unsigned started = sim.attempts;
+    assert_true(started < 20);
+    store_memory_room(sim.store, DISK_FULL);
+    sim_run(&sim, DAY);
+    assert_int_equal(sim.attempts, started);
+    assert_int_equal(sim_count(&sim, CALL_SUCCEEDED), started); /* what was under way */
+    store_memory_room(sim.store, DISK_ROOM);
+    sim_settle(&sim); /* it was woken */
+    sim_run(&sim, DAY);
+    assert_int_equal(sim.attempts, 20);
+    assert_int_equal(sim_count(&sim, CALL_SUCCEEDED), 20);
+}
+
+static void
+outcomes_that_find_no_room_stop_new_attempts(void **state)
+{
+    (void)state;
+    sim_webhook(&sim);
+    sim.receiver = (struct sim_receiver){.ok_percent = 100, .latency_max_ms = 100};
+    assert_int_equal(sim_post(&sim, 100, NULL), 0);
+    for (int i = 0; i < 1000; i++) {
+        store_memory_fail(sim.store, 1, E_FULL);
+        sim_step(&sim, sim_now(&sim) + MINUTE);
+    }
+    assert_true(sim.attempts <= 2 * SIM_WINDOW); /* those under way when it began */
+    store_memory_fail(sim.store, 0, E_FULL);
+    sim_run(&sim, DAY);
+    assert_int_equal(sim.attempts, 100);
+}
+
+static void
 a_refused_post_leaves_nothing(void **state)
 {
     (void)state;
@@ -367,6 +420,9 @@ main(void)
         SIM_TEST(disabling_in_the_middle_of_a_burst_loses_nothing),
         SIM_TEST(a_dead_webhook_never_delays_a_healthy_one),
         SIM_TEST(a_full_disk_forgets_no_outcome),
+        SIM_TEST(a_disk_that_is_nearly_full_records_outcomes_and_takes_nothing_new),
+        SIM_TEST(a_full_disk_starts_no_attempt_until_there_is_room),
+        SIM_TEST(outcomes_that_find_no_room_stop_new_attempts),
         SIM_TEST(a_refused_post_leaves_nothing),
         SIM_TEST(an_own_policy_replaces_the_default),
     };

@@ -68,6 +68,12 @@ struct world_backend world_memory = {
     "memory", memory_open, memory_leave, memory_step, memory_fill_disk, memory_clean_up,
 };
 
+static uint64_t
+free_bytes(void *ctx)
+{
+    return atomic_load(&((struct world *)ctx)->free_bytes);
+}
+
 static int
 sqlite_open(struct world *world, msec_t *latest_steady_ms, struct err *err)
 {
@@ -81,6 +87,10 @@ sqlite_open(struct world *world, msec_t *latest_steady_ms, struct err *err)
         .dir = world->dir,
         .clock = &world->time.clock,
         .vfs = world->vfs,
+        .reserve_bytes = world->reserve_bytes,
+        .max_bytes = world->max_bytes,
+        .disk_free = free_bytes,
+        .disk_ctx = world,
     };
     return store_sqlite_open(&world->store, &options, latest_steady_ms, err);
 }
@@ -162,6 +172,27 @@ note_lease(void *ctx, uint64_t webhook, uint64_t lease)
 }
 
 static void
+note_room(void *ctx, enum disk_room room, uint64_t left)
+{
+    struct world *world = ctx;
+    (void)left;
+    pthread_mutex_lock(&world->mutex);
+    world->room = room;
+    world->rooms++;
+    pthread_cond_broadcast(&world->changed);
+    pthread_mutex_unlock(&world->mutex);
+}
+
+void
+world_await_room(struct world *world, enum disk_room room)
+{
+    pthread_mutex_lock(&world->mutex);
+    while (world->room != room)
+        pthread_cond_wait(&world->changed, &world->mutex);
+    pthread_mutex_unlock(&world->mutex);
+}
+
+static void
 note_broken(void *ctx, const char *why)
 {
     struct world *world = ctx;
@@ -193,6 +224,7 @@ world_new(const struct world_backend *backend)
     world->time.clock = (struct clock){now_us, now_us, 0};
     world->time.now_us = START_MS * 1000;
     world->vfs = FAULTY_VFS;
+    world->free_bytes = UINT64_MAX;
     pthread_mutex_init(&world->mutex, NULL);
     pthread_cond_init(&world->changed, NULL);
     faulty_vfs_register();
@@ -215,7 +247,8 @@ world_open(struct world *world)
 {
     struct err err = {0};
     const struct store_loader loader = {world, keep_channel, keep_webhook, keep_key};
-    const struct store_listener listener = {world, note_lease, NULL, note_broken};
+    const struct store_listener listener = {
+        .ctx = world, .lease = note_lease, .room = note_room, .broken = note_broken};
 
     if (world->backend->open(world, &world->latest_steady_ms, &err) < 0)
         fail_msg("%s", err.text);

@@ -48,6 +48,9 @@ struct world {
     msec_t latest_steady_ms; /* as the last open said */
     char dir[64];
     const char *vfs;
+    /* Of SQLite's store: its options, and what the disk has free. */
+    uint64_t reserve_bytes, max_bytes;
+    _Atomic uint64_t free_bytes;
 
     uint64_t config;
     struct channel *channels[64]; /* as loaded */
@@ -63,6 +66,8 @@ struct world {
     uint64_t leases[64][2]; /* webhook, lease; in the order of the calls */
     size_t n_leases;
     unsigned broken;
+    enum disk_room room;         /* as it was told last */
+    unsigned rooms;              /* times */
     struct world_due dues[4096]; /* for settle */
     size_t n_dues;
 };
@@ -80,6 +85,7 @@ void world_leave(struct world *world);
 void world_reopen(struct world *world);
 void world_advance(struct world *world, msec_t by);
 msec_t world_now(struct world *world);
+void world_await_room(struct world *world, enum disk_room room);
 
 /* Submits without waiting; world_wait waits until `n` more are done. */
 void world_submit(struct world *world, struct store_op *op);

@@ -341,6 +341,7 @@ run_counts(struct engine *engine, void *request)
     counts->result = fake_take_failure(engine);
     memset(counts->calls, 0, sizeof(counts->calls));
     counts->disk_bytes = 4096;
+    counts->disk_left = 8192;
     pthread_mutex_lock(&engine->lock);
     for (size_t i = 0; i < engine->n_calls; i++)
         counts->calls[call_row(engine, &engine->calls[i]).state]++;

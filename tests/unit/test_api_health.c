@@ -22,6 +22,26 @@ health_needs_no_key(void **state)
     assert_int_equal(f->body.n, 0);
 }
 
+static void
+health_tells_of_a_full_disk(void **state)
+{
+    struct fixture *f = *state;
+    fake_engine_set_gauges(
+        f->engine,
+        (struct engine_gauges){.oldest_due_ms = MSEC_NEVER, .room = DISK_LOW});
+    get(f, 503, "/readyz", NULL);
+    assert_string_equal(f->body.p, "disk nearly full: new events are refused\n");
+    header_is(f, "Retry-After", "5");
+    get(f, 200, "/healthz", NULL); /* to start it anew would not help */
+    assert_string_equal(f->body.p, "disk nearly full: new events are refused\n");
+    fake_engine_set_gauges(
+        f->engine,
+        (struct engine_gauges){.oldest_due_ms = MSEC_NEVER, .room = DISK_FULL});
+    get(f, 503, "/readyz", NULL);
+    assert_string_equal(f->body.p,
+                        "disk full: new events are refused, no call is sent\n");
+}
+
 /* An address of this machine that is not loopback; false if it has none. */
 static bool
 other_address(struct sockaddr_in *out)
@@ -98,6 +118,9 @@ metrics_show_what_the_engine_and_the_server_know(void **state)
         "pushwire_in_flight 5",
         "pushwire_oldest_due_seconds 61.500",
         "pushwire_disk_bytes 4096",
+        "pushwire_disk_left_bytes 8192",
+        "pushwire_disk_room{room=\"ok\"} 1",
+        "pushwire_disk_room{room=\"low\"} 0",
         "pushwire_build_info{version=\"" PUSHWIRE_VERSION "\"} 1",
         "process_start_time_seconds 1709545851.375",
         "# TYPE pushwire_events_total counter",
@@ -247,6 +270,7 @@ main(void)
     cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         WITH_SERVER(health_needs_no_key),
+        WITH_SERVER(health_tells_of_a_full_disk),
         WITH_SERVER(health_is_for_the_servers_own_machine),
         WITH_SERVER(metrics_show_what_the_engine_and_the_server_know),
         WITH_SERVER(events_and_requests_are_counted),

@@ -1,0 +1,35 @@
+#include "store/store.h"
+
+bool
+store_needs_room(struct store_op *op)
+{
+    switch (op->kind) {
+    case STORE_APPEND:
+    case STORE_RETRY:
+    case STORE_PUT_KEY:
+    case STORE_TOUCH:
+    case STORE_PUT_NOTIFICATION:
+        return true;
+    case STORE_PUT_CHANNEL:
+        return !container_of(op, struct store_put_channel, op)->channel->deleted;
+    case STORE_PUT_WEBHOOK: {
+        const struct webhook *webhook =
+            container_of(op, struct store_put_webhook, op)->webhook;
+        return !webhook->deleted && (webhook->enabled || webhook->number == 0);
+    }
+    case STORE_SETTLE:
+    case STORE_DROP_KEY:
+    case STORE_DUE:
+    case STORE_EVENTS:
+    case STORE_EVENT:
+    case STORE_CALLS:
+    case STORE_CALL:
+    case STORE_COUNTS:
+    case STORE_SUBSCRIPTIONS:
+    case STORE_SUBSCRIPTION_COUNT:
+    case STORE_NOTIFICATIONS:
+    case STORE_KINDS:
+        break;
+    }
+    return false;
+}
