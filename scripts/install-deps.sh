@@ -4,7 +4,7 @@
 set -eu
 
 build="build-essential meson ninja-build pkg-config ca-certificates curl
-    libmicrohttpd-dev libcurl4-openssl-dev libsqlite3-dev libssl-dev libinih-dev
+    libcurl4-openssl-dev libsqlite3-dev libssl-dev libinih-dev
     libmaxminddb-dev"
 test="clang libcmocka-dev openssl"
 bench="wrk python3"

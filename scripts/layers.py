@@ -32,7 +32,6 @@ EXCEPTIONS = {
 
 # Third-party header -> the files that may include it.
 OWNERS = {
-    "microhttpd.h": ["src/base/httpd*.c"],
     "openssl/*": ["src/base/crypto*.c"],
     "maxminddb.h": ["src/base/geoip.c"],
     "sqlite3.h": ["src/store/sqlite*.[ch]", "tests/store/*.c"],

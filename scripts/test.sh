@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 export ASAN_OPTIONS=strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1:detect_leaks=1
 export UBSAN_OPTIONS=print_stacktrace=1
-export TSAN_OPTIONS=atexit_sleep_ms=100:second_deadlock_stack=1:suppressions=$PWD/tests/tsan.supp
+export TSAN_OPTIONS=atexit_sleep_ms=100:second_deadlock_stack=1
 
 # What failed before a test could run is a failed test too.
 trap '[ $? = 0 ] || [ -n "${counted:-}" ] || echo "0 passed, 1 failed"' EXIT

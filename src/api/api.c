@@ -9,7 +9,13 @@
 #include "base/limiter.h"
 #include "base/mem.h"
 
+/* How long a client may do nothing, may take for the head of a request, and over how
+ * long it must send or take 1 KiB/s. */
 #define IDLE_TIMEOUT_S 30
+#define HEAD_TIMEOUT_S 10
+#define FLOW_TIMEOUT_S 10
+/* When there is no room for a client, those go that have asked nothing for so long. */
+#define SPARE_AFTER_MS 1000
 
 /* ---- each thread's batch ---- */
 
@@ -199,6 +205,9 @@ api_open(struct api **out, const struct api_options *options, struct err *err)
         .max_connections = options->max_connections,
         .max_body_bytes = max_body,
         .idle_timeout_s = IDLE_TIMEOUT_S,
+        .head_timeout_s = HEAD_TIMEOUT_S,
+        .flow_timeout_s = FLOW_TIMEOUT_S,
+        .spare_after_ms = SPARE_AFTER_MS,
         .body_mem = options->body_mem,
     };
     int rc = httpd_open(&api->httpd, &httpd, err);

@@ -1,8 +1,9 @@
 /*
- * An HTTP/1.1 server (libmicrohttpd behind it; no other file knows). Requests are
- * answered at once or held and answered later from any thread: a held request costs no
- * thread. Everything a client chooses has a maximum: connections, header bytes (431),
- * body bytes (413), idle time.
+ * An HTTP/1.1 server. Requests are answered at once or held and answered later from any
+ * thread: a held request costs no thread. Everything a client chooses has a maximum:
+ * connections, header bytes (431), body bytes (413), and the time it may take. What two
+ * programs could read in two ways is refused, and the connection ends
+ * (base/httpd_parse.h).
  */
 #pragma once
 
@@ -38,9 +39,19 @@ struct httpd_options {
     struct httpd_handler handler;
     const char *listen;       /* ADDR:PORT, [ADDR6]:PORT; port 0 picks a free one */
     unsigned threads;         /* at least 1 */
-    unsigned max_connections; /* in all */
+    unsigned max_connections; /* in all; more wait until one ends or makes room */
+    /* 0: no limit of its own. More are closed at once. Loopback, where proxies are,
+     * has none. */
+    unsigned max_connections_per_address;
     size_t max_body_bytes;
-    unsigned idle_timeout_s;
+    unsigned idle_timeout_s; /* for a request's first byte */
+    unsigned head_timeout_s; /* from there for the rest of its head */
+    /* A body must come, and an answer be taken, at 1 KiB/s on the average of so long.
+     */
+    unsigned flow_timeout_s;
+    /* When there is no room, whoever has waited for a request for so long is closed for
+     * somebody else, the longest first. */
+    unsigned spare_after_ms;
     struct mem *body_mem; /* where body buffers come from: refusal is answered 503 */
     int listen_fd; /* -1, or a listening socket to use instead of `listen` (ownership
                       moves) */
@@ -88,8 +99,8 @@ void httpd_hold(struct httpd_req *req);
  */
 void httpd_answer(struct httpd_req *req, unsigned status, const char *type, char *body,
                   size_t n);
-/* The same with a file's first `size` bytes, however many: they are read as the client
- * takes them. `fd` is taken over. Only from `body` on. */
+/* The same with `size` bytes of a file, which is taken over, and never in memory as a
+ * whole. When it turns out to be shorter, the connection ends in the middle. */
 void httpd_answer_file(struct httpd_req *req, unsigned status, const char *type, int fd,
                        uint64_t size);
 void httpd_answer_header(struct httpd_req *req, const char *name,

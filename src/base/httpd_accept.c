@@ -9,8 +9,9 @@
 #include "base/iofd.h"
 #include "base/log.h"
 
-#define SHORTAGE_PAUSE_MS 100
-#define ACCEPTS_A_TURN    64
+#define PAUSE_MS       100 /* when there is no room */
+#define ACCEPTS_A_TURN 64
+#define ROOM_A_TURN    64
 
 static int
 open_listener(const char *listen_text, int *out, struct err *err)
@@ -36,15 +37,23 @@ open_listener(const char *listen_text, int *out, struct err *err)
     return 0;
 }
 
+static int
+open_reserve(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 int
 acceptor_init(struct acceptor *acceptor, const char *listen, int listen_fd,
-              size_t max_connections, struct err *err)
+              struct err *err)
 {
     struct sockaddr_storage bound;
     socklen_t len = sizeof(bound);
 
     *acceptor = (struct acceptor){
-        .listen_fd = listen_fd, .wake_fd = -1, .max_connections = max_connections};
+        .listen_fd = listen_fd, .wake_fd = -1, .reserve_fd = open_reserve()};
+    pthread_mutex_init(&acceptor->lock, NULL);
+    map_init(&acceptor->of_address);
     if (listen_fd < 0) {
         int rc = open_listener(listen, &acceptor->listen_fd, err);
         if (rc != 0)
@@ -64,65 +73,149 @@ acceptor_init(struct acceptor *acceptor, const char *listen, int listen_fd,
     return 0;
 }
 
-/* False when the system is short of descriptors or memory: no use to ask again at once.
- */
+/* ---- how many an address has ---- */
+
+static uint64_t
+counted_as(const struct acceptor *acceptor, const struct sockaddr *peer)
+{
+    return acceptor->max_per_address == 0 || addr_is_loopback(peer) ? 0
+                                                                    : addr_key(peer);
+}
+
+/* False: it has as many as it may have already. */
+static bool
+count_in(struct acceptor *acceptor, const struct sockaddr *peer)
+{
+    uint64_t key = counted_as(acceptor, peer);
+
+    if (key == 0)
+        return true;
+    pthread_mutex_lock(&acceptor->lock);
+    uintptr_t n = (uintptr_t)map_get(&acceptor->of_address, key, 0);
+    bool may = n < acceptor->max_per_address;
+    if (may)
+        map_put(&acceptor->of_address, key, 0, (void *)(n + 1));
+    pthread_mutex_unlock(&acceptor->lock);
+    return may;
+}
+
+static void
+count_out(struct acceptor *acceptor, const struct sockaddr *peer)
+{
+    uint64_t key = counted_as(acceptor, peer);
+
+    if (key == 0)
+        return;
+    pthread_mutex_lock(&acceptor->lock);
+    uintptr_t n = (uintptr_t)map_get(&acceptor->of_address, key, 0);
+    if (n > 1)
+        map_put(&acceptor->of_address, key, 0, (void *)(n - 1));
+    else
+        map_remove(&acceptor->of_address, key, 0);
+    pthread_mutex_unlock(&acceptor->lock);
+}
+
+/* ---- accepting ---- */
+
+static void
+take(struct acceptor *acceptor, int fd, const struct sockaddr *peer, socklen_t len)
+{
+    if (!count_in(acceptor, peer)) {
+        close(fd);
+        return;
+    }
+    atomic_fetch_add(&acceptor->connections, 1);
+    acceptor->take(acceptor->ctx, fd, peer, len);
+}
+
+/* No descriptor is left: whoever waits gets an end at once instead of silence. */
+static void
+shed(struct acceptor *acceptor)
+{
+    if (acceptor->reserve_fd < 0)
+        return;
+    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+        close(acceptor->reserve_fd);
+        int fd = accept4(acceptor->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0)
+            close(fd);
+        acceptor->reserve_fd = open_reserve();
+        if (fd < 0 || acceptor->reserve_fd < 0)
+            return;
+    }
+}
+
+static void
+run_short(struct acceptor *acceptor, int error)
+{
+    if (!acceptor->is_short)
+        log_msg(LOG_WARN, "accept: %s; clients are turned away", strerror(error));
+    acceptor->is_short = true;
+    acceptor->make_room(acceptor->ctx, ROOM_A_TURN);
+    if (acceptor->reserve_fd < 0)
+        acceptor->reserve_fd = open_reserve();
+    if (error == EMFILE || error == ENFILE)
+        shed(acceptor);
+}
+
+static bool
+is_full(const struct acceptor *acceptor)
+{
+    return atomic_load(&acceptor->connections) >= acceptor->max_connections;
+}
+
+/* False when there is no use to ask again at once. */
 static bool
 accept_some(struct acceptor *acceptor)
 {
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-        struct sockaddr_storage peer;
+        struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
         socklen_t len = sizeof(peer);
 
-        if (atomic_load(&acceptor->connections) >= acceptor->max_connections)
-            return true;
+        if (is_full(acceptor)) {
+            /* Said before looking again: whoever ends a connection after this look
+             * wakes us. */
+            atomic_store(&acceptor->full, true);
+            if (is_full(acceptor)) {
+                acceptor->make_room(acceptor->ctx, ROOM_A_TURN);
+                return false;
+            }
+        }
         int fd = accept4(acceptor->listen_fd, (struct sockaddr *)&peer, &len,
                          SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
                        errno == ENOMEM)) {
-            log_msg(LOG_WARN, "accept: %s", strerror(errno));
+            run_short(acceptor, errno);
             return false;
         }
         if (fd < 0)
             return true;
-
-        atomic_fetch_add(&acceptor->connections, 1);
-        if (!acceptor->take(acceptor->ctx, fd, (struct sockaddr *)&peer, len))
-            atomic_fetch_sub(&acceptor->connections, 1);
+        acceptor->is_short = false;
+        take(acceptor, fd, (struct sockaddr *)&peer, len);
     }
     return true;
-}
-
-static bool
-has_room(struct acceptor *acceptor)
-{
-    if (atomic_load(&acceptor->connections) < acceptor->max_connections)
-        return true;
-    /* Said before looking again: whoever ends a connection after this look wakes us. */
-    atomic_store(&acceptor->full, true);
-    return atomic_load(&acceptor->connections) < acceptor->max_connections;
 }
 
 static void *
 accept_loop(void *arg)
 {
     struct acceptor *acceptor = arg;
-    bool short_of_means = false;
+    bool pause = false;
 
     while (!atomic_load(&acceptor->stopping)) {
-        bool listening = !short_of_means && has_room(acceptor);
         struct pollfd fds[] = {
             {acceptor->wake_fd, POLLIN, 0},
-            {listening ? acceptor->listen_fd : -1, POLLIN, 0},
+            {pause ? -1 : acceptor->listen_fd, POLLIN, 0},
         };
-        if (poll(fds, ARRAY_LEN(fds), short_of_means ? SHORTAGE_PAUSE_MS : -1) < 0)
+        if (poll(fds, ARRAY_LEN(fds), pause ? PAUSE_MS : -1) < 0)
             continue;
-        short_of_means = false;
+        pause = false;
         if (fds[0].revents) {
             eventfd_t count;
             eventfd_read(acceptor->wake_fd, &count);
         }
         if (fds[1].revents)
-            short_of_means = !accept_some(acceptor);
+            pause = !accept_some(acceptor);
     }
     return NULL;
 }
@@ -158,12 +251,17 @@ acceptor_fini(struct acceptor *acceptor)
     acceptor_stop(acceptor);
     if (acceptor->wake_fd >= 0)
         close(acceptor->wake_fd);
-    acceptor->wake_fd = -1;
+    if (acceptor->reserve_fd >= 0)
+        close(acceptor->reserve_fd);
+    acceptor->wake_fd = acceptor->reserve_fd = -1;
+    map_fini(&acceptor->of_address);
+    pthread_mutex_destroy(&acceptor->lock);
 }
 
 void
-acceptor_left(struct acceptor *acceptor)
+acceptor_left(struct acceptor *acceptor, const struct sockaddr *peer)
 {
+    count_out(acceptor, peer);
     atomic_fetch_sub(&acceptor->connections, 1);
     if (atomic_exchange(&acceptor->full, false))
         eventfd_write(acceptor->wake_fd, 1);

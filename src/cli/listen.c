@@ -342,6 +342,9 @@ receive(struct receiver *rx, int signal_fd, struct err *err)
         .max_connections = CALLS_AT_ONCE,
         .max_body_bytes = BODY_MAX,
         .idle_timeout_s = 60,
+        .head_timeout_s = 60,
+        .flow_timeout_s = 60,
+        .spare_after_ms = 1000,
         .body_mem = &mem_heap,
     };
 

@@ -1,362 +1,8 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "httpd_world.h"
 
-#include <cmocka.h>
-
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include "base/httpd.h"
-#include "base/iofd.h"
-
-#define WAIT_MS    20000 /* only ever reached by a failing test */
-#define MAX_BODY   100000
-#define HELD_MAX   256
-#define FILE_BYTES 3000000 /* more than a socket takes at once */
-
-/* ---- a server whose paths say what it does ---- */
-
-struct server {
-    struct httpd *httpd;
-    struct mem_budget budget;
-    struct mem counting;
-    atomic_uint allocations;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    unsigned heads, bodies, overs;
-    struct httpd_req *held[HELD_MAX];
-    size_t n_held;
-    char seen[512]; /* what the last /look request showed */
-    bool stopping;
-};
-
-static void
-say(struct httpd_req *req, unsigned status, const char *text)
-{
-    httpd_answer(req, status, "text/plain", strdup(text), strlen(text));
-}
-
-static void
-on_head(void *ctx, struct httpd_req *req)
-{
-    struct server *s = ctx;
-
-    httpd_set_user(req, s);
-    if (strcmp(httpd_path(req), "/small") == 0)
-        httpd_body_max(req, 10);
-    if (strcmp(httpd_path(req), "/secret") == 0) {
-        httpd_answer_header(req, "WWW-Authenticate", "Bearer");
-        say(req, 401, "who are you?");
-    }
-    pthread_mutex_lock(&s->lock);
-    s->heads++;
-    pthread_mutex_unlock(&s->lock);
-}
-
-static void
-each_param(void *ctx, const char *name, const char *value)
-{
-    struct server *s = ctx;
-    size_t n = strlen(s->seen);
-
-    snprintf(s->seen + n, sizeof(s->seen) - n, " %s=%s", name,
-             value ? value : "(none)");
-}
-
-static void
-look(struct server *s, struct httpd_req *req)
-{
-    const char *a = httpd_query(req, "a b");
-    const char *trace = httpd_header(req, "x-trace");
-
-    snprintf(s->seen, sizeof(s->seen), "%s %s a=%s trace=%s/%u local=%d",
-             httpd_method(req), httpd_path(req), a ? a : "(none)",
-             trace ? trace : "(none)", httpd_header_count(req, "X-TRACE"),
-             httpd_peer_is_loopback(req));
-    httpd_query_each(req, each_param, s);
-    say(req, 200, s->seen);
-}
-
-static unsigned char
-byte_of_file(size_t i)
-{
-    return (unsigned char)(i * 7 + i / 251);
-}
-
-static void
-say_file(struct httpd_req *req)
-{
-    int fd = memfd_create("answer", MFD_CLOEXEC);
-    unsigned char *bytes = malloc(FILE_BYTES);
-
-    for (size_t i = 0; i < FILE_BYTES; i++)
-        bytes[i] = byte_of_file(i);
-    assert_int_equal(write(fd, bytes, FILE_BYTES), FILE_BYTES);
-    free(bytes);
-    httpd_answer_header(req, "X-What", "a file");
-    httpd_answer_file(req, 200, "application/octet-stream", fd, FILE_BYTES);
-}
-
-static void
-on_body(void *ctx, struct httpd_req *req)
-{
-    struct server *s = ctx;
-    const char *path = httpd_path(req);
-    char text[64];
-
-    assert_ptr_equal(httpd_user(req), s);
-    pthread_mutex_lock(&s->lock);
-    s->bodies++;
-    if (strcmp(path, "/hold") == 0 && s->n_held < HELD_MAX) {
-        httpd_hold(req);
-        s->held[s->n_held++] = req;
-        pthread_cond_broadcast(&s->changed);
-        pthread_mutex_unlock(&s->lock);
-        return;
-    }
-    pthread_mutex_unlock(&s->lock);
-
-    if (strcmp(path, "/hold-at-once") == 0)
-        httpd_hold(req);
-    if (strcmp(path, "/file") == 0) {
-        say_file(req);
-        return;
-    }
-    if (strncmp(path, "/look", 5) == 0) {
-        look(s, req);
-        return;
-    }
-    struct slice body = httpd_body(req);
-    unsigned sum = 0;
-    for (size_t i = 0; i < body.n; i++)
-        sum += (unsigned char)body.p[i];
-    snprintf(text, sizeof(text), "%zu bytes, sum %u", body.n, sum);
-    say(req, 200, text);
-}
-
-static void
-on_over(void *ctx, struct httpd_req *req)
-{
-    struct server *s = ctx;
-
-    assert_ptr_equal(httpd_user(req), s);
-    pthread_mutex_lock(&s->lock);
-    for (size_t i = 0; i < s->n_held; i++)
-        assert_ptr_not_equal(s->held[i], req); /* not over while it is held */
-    s->overs++;
-    pthread_cond_broadcast(&s->changed);
-    pthread_mutex_unlock(&s->lock);
-}
-
-static void
-on_refuse(void *ctx, struct httpd_req *req, unsigned status, const char *detail)
-{
-    (void)ctx;
-    say(req, status, detail);
-}
-
-static void *
-counting_resize(struct mem *mem, void *old, size_t old_size, size_t new_size)
-{
-    struct server *s = container_of(mem, struct server, counting);
-
-    if (new_size)
-        atomic_fetch_add(&s->allocations, 1);
-    return s->budget.mem.resize(&s->budget.mem, old, old_size, new_size);
-}
-
-static struct httpd_options
-options_of(struct server *s)
-{
-    return (struct httpd_options){
-        .handler = {s, on_head, on_body, on_over, on_refuse},
-        .listen = "127.0.0.1:0",
-        .threads = 2,
-        .max_connections = 200,
-        .max_body_bytes = MAX_BODY,
-        .idle_timeout_s = 30,
-        .body_mem = s ? &s->counting : NULL,
-        .listen_fd = -1,
-    };
-}
-
-static struct server *
-server_new(const struct httpd_options *change)
-{
-    struct server *s = calloc(1, sizeof(*s));
-    struct err err;
-
-    pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->changed, NULL);
-    mem_budget_init(&s->budget, 8 * 1024 * 1024);
-    s->counting.resize = counting_resize;
-    struct httpd_options options = options_of(s);
-    if (change) {
-        options.threads = change->threads;
-        options.max_connections = change->max_connections;
-        options.idle_timeout_s = change->idle_timeout_s;
-        options.listen = change->listen;
-        options.listen_fd = change->listen_fd;
-    }
-    assert_int_equal(httpd_open(&s->httpd, &options, &err), 0);
-    return s;
-}
-
-/* Ends the server and checks what holds after every test: each request that was seen is
- * over, and its memory is back. */
-static void
-server_free(struct server *s)
-{
-    httpd_close(s->httpd);
-    assert_int_equal(s->heads, s->overs);
-    assert_int_equal(atomic_load(&s->budget.used_bytes), 0);
-    pthread_cond_destroy(&s->changed);
-    pthread_mutex_destroy(&s->lock);
-    free(s);
-}
-
-static struct httpd_req *
-wait_held(struct server *s)
-{
-    pthread_mutex_lock(&s->lock);
-    while (s->n_held == 0)
-        pthread_cond_wait(&s->changed, &s->lock);
-    struct httpd_req *req = s->held[--s->n_held];
-    pthread_mutex_unlock(&s->lock);
-    return req;
-}
-
-static void
-wait_overs(struct server *s, unsigned n)
-{
-    pthread_mutex_lock(&s->lock);
-    while (s->overs < n)
-        pthread_cond_wait(&s->changed, &s->lock);
-    pthread_mutex_unlock(&s->lock);
-}
-
-/* ---- a client ---- */
-
-struct answer {
-    int status; /* 0: the connection ended instead */
-    char head[4096];
-    char body[4096];
-};
-
-static int
-dial(const struct server *s)
-{
-    struct sockaddr_storage to;
-    socklen_t len;
-
-    assert_int_equal(addr_parse(httpd_address(s->httpd), &to, &len, NULL), 0);
-    int fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, len), 0);
-    return fd;
-}
-
-/* False when the other side has closed. */
-static bool
-give(int fd, const char *bytes, size_t n)
-{
-    while (n) {
-        ssize_t done = send(fd, bytes, n, MSG_NOSIGNAL);
-        if (done <= 0)
-            return false;
-        bytes += done;
-        n -= (size_t)done;
-    }
-    return true;
-}
-
-static void
-tell(int fd, const char *text)
-{
-    assert_true(give(fd, text, strlen(text)));
-}
-
-/* One byte, or -1 at the end of the connection. */
-static int
-take_byte(int fd)
-{
-    struct pollfd wait = {fd, POLLIN, 0};
-    unsigned char c;
-
-    assert_int_equal(poll(&wait, 1, WAIT_MS), 1);
-    return recv(fd, &c, 1, 0) == 1 ? c : -1;
-}
-
-static bool
-ended(int fd)
-{
-    return take_byte(fd) < 0;
-}
-
-static size_t
-length_in(const char *head)
-{
-    const char *at = strcasestr(head, "\r\nContent-Length: ");
-
-    return at ? strtoul(at + 18, NULL, 10) : 0;
-}
-
-static struct answer
-hear_head_only(int fd)
-{
-    struct answer answer = {0};
-    size_t n = 0;
-
-    while (n < 4 || memcmp(answer.head + n - 4, "\r\n\r\n", 4) != 0) {
-        int c = take_byte(fd);
-        if (c < 0)
-            return (struct answer){0};
-        assert_true(n < sizeof(answer.head) - 1);
-        answer.head[n++] = (char)c;
-    }
-    answer.status = (int)strtol(answer.head + 9, NULL, 10);
-    return answer;
-}
-
-static struct answer
-hear(int fd)
-{
-    struct answer answer = hear_head_only(fd);
-    size_t length = length_in(answer.head);
-
-    assert_true(length < sizeof(answer.body));
-    for (size_t i = 0; i < length; i++)
-        answer.body[i] = (char)take_byte(fd);
-    return answer;
-}
-
-static bool
-closes(const struct answer *answer)
-{
-    return strcasestr(answer->head, "\r\nConnection: close\r\n") != NULL;
-}
-
-#define POST(path, n)                                                                  \
-    "POST " path " HTTP/1.1\r\nHost: x\r\nContent-Length: " n "\r\n\r\n"
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
-
-static void
-expect(int fd, const char *request, int status)
-{
-    tell(fd, request);
-    assert_int_equal(hear(fd).status, status);
-}
 
 /* The request is refused as ambiguous, and nothing after it is read. */
 static void
@@ -368,8 +14,7 @@ expect_bad(struct server *s, const char *request)
     struct answer answer = hear(fd);
     assert_int_equal(answer.status, 400);
     assert_true(closes(&answer));
-    while (take_byte(fd) >= 0)
-        ; /* libmicrohttpd says some of its own refusals at more length */
+    assert_true(ended(fd));
     close(fd);
 }
 
@@ -572,8 +217,9 @@ a_chunked_body_arrives_whole(void **state)
     server_free(s);
 }
 
+/* Once for what makes its length worth believing, and once for all of it. */
 static void
-a_body_of_known_length_is_allocated_once(void **state)
+a_body_of_known_length_is_allocated_twice_at_most(void **state)
 {
     struct server *s = server_new(NULL);
     int fd = dial(s);
@@ -584,7 +230,9 @@ a_body_of_known_length_is_allocated_once(void **state)
     tell(fd, POST("/x", "100000"));
     assert_true(give(fd, body, sizeof(body)));
     assert_string_equal(hear(fd).body, "100000 bytes, sum 9700000");
-    assert_int_equal(atomic_load(&s->allocations), 1);
+    assert_int_equal(atomic_load(&s->allocations), 2);
+    expect(fd, POST("/x", "5") "abcde", 200);
+    assert_int_equal(atomic_load(&s->allocations), 3);
     close(fd);
     server_free(s);
 }
@@ -904,6 +552,7 @@ a_header_block_with_bytes_that_a_parser_skips_is_refused(void **state)
         BYTES(POST_X "X: a\nContent-Length: 37\r\n\r\n" GET("/look")),
         BYTES(POST_X "X: a\r\r\n\r\n"),
         BYTES(POST_X "X: a\rY: b\r\n\r\n"),
+        BYTES(POST_X "X: a\0\nContent-Length: 37\r\n\r\n" GET("/look")),
         BYTES("GET /x HTTP/1.0\n\n"),
         BYTES("GE\tT /x HTTP/1.1\r\nHost: x\r\n\r\n"),
         /* more than one space in the request line */
@@ -920,8 +569,29 @@ a_header_block_with_bytes_that_a_parser_skips_is_refused(void **state)
     server_free(s);
 }
 
-/* Where libmicrohttpd joins a folded line to its name in place, since the name is the
- * last thing in its buffer. */
+static void
+a_body_whose_chunks_make_no_sense_gets_one_refusal(void **state)
+{
+    struct server *s = server_new(NULL);
+#define CHUNKED POST_X "Transfer-Encoding: chunked\r\n\r\n"
+    static const struct slice requests[] = {
+        BYTES(CHUNKED "-1\r\n\r\n"),
+        BYTES(CHUNKED "2\nab\r\n0\r\n\r\n"),
+        BYTES(CHUNKED "2\r\nab\n0\r\n\r\n"),
+        BYTES(CHUNKED "2\r\nabc\r\n0\r\n\r\n"),
+        BYTES(CHUNKED "0\r\nA: b\n\r\n"),
+        BYTES(CHUNKED "2\r\nab\r\n0\r\n: b\r\n\r\n"),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++)
+        if (answers_to(s, requests[i]) != 1)
+            fail_msg("more than one answer to request %zu: %s", i, requests[i].p);
+    assert_int_equal(s->bodies, 0);
+    server_free(s);
+}
+
+/* Also where the server's buffer grows in the middle of it. */
 static void
 a_folded_line_is_refused_wherever_it_stands_in_the_buffer(void **state)
 {
@@ -973,21 +643,6 @@ connections_beyond_the_limit_wait_for_their_turn(void **state)
         assert_true(httpd_connections(s->httpd) <= 2);
         close(fds[i]);
     }
-    server_free(s);
-}
-
-static void
-an_idle_connection_is_closed(void **state)
-{
-    struct httpd_options change = options_of(NULL);
-    change.idle_timeout_s = 1;
-    struct server *s = server_new(&change);
-    int fd = dial(s);
-
-    (void)state;
-    expect(fd, GET("/look"), 200);
-    assert_true(ended(fd));
-    close(fd);
     server_free(s);
 }
 
@@ -1222,7 +877,7 @@ main(void)
         cmocka_unit_test(
             a_client_that_leaves_a_file_in_the_middle_of_it_leaves_it_closed),
         cmocka_unit_test(a_chunked_body_arrives_whole),
-        cmocka_unit_test(a_body_of_known_length_is_allocated_once),
+        cmocka_unit_test(a_body_of_known_length_is_allocated_twice_at_most),
         cmocka_unit_test(a_held_request_is_answered_from_another_thread),
         cmocka_unit_test(a_held_request_may_be_answered_at_once),
         cmocka_unit_test(a_held_request_whose_client_left_is_over_after_its_answer),
@@ -1233,10 +888,10 @@ main(void)
         cmocka_unit_test(a_body_that_the_budget_refuses_gets_503),
         cmocka_unit_test(a_request_that_can_be_read_in_two_ways_is_refused),
         cmocka_unit_test(a_header_block_with_bytes_that_a_parser_skips_is_refused),
+        cmocka_unit_test(a_body_whose_chunks_make_no_sense_gets_one_refusal),
         cmocka_unit_test(a_folded_line_is_refused_wherever_it_stands_in_the_buffer),
         cmocka_unit_test(a_header_block_that_is_too_large_gets_431),
         cmocka_unit_test(connections_beyond_the_limit_wait_for_their_turn),
-        cmocka_unit_test(an_idle_connection_is_closed),
         cmocka_unit_test(a_given_socket_is_served),
         cmocka_unit_test(an_address_in_use_is_named),
         cmocka_unit_test(a_quiesced_server_finishes_what_is_in_and_takes_no_more),
