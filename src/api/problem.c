@@ -27,6 +27,7 @@ static const struct {
     {500, "Internal Server Error"},
     {501, "Not Implemented"},
     {503, "Service Unavailable"},
+    {507, "Insufficient Storage"},
     {505, "HTTP Version Not Supported"},
 };
 
@@ -58,6 +59,15 @@ api_answer(struct httpd_req *req, unsigned status, const char *type, char *body,
         public_cors_write(r);
     metric_add(METRIC_REQUESTS, status_class(status), 1);
     httpd_answer(req, status, type, body, n);
+}
+
+void
+api_answer_file(struct httpd_req *req, const char *type, int fd, uint64_t size)
+{
+    metric_add(METRIC_REQUESTS, status_class(200), 1);
+    httpd_answer_header(req, "Cache-Control", "no-store");
+    httpd_answer_header(req, "X-Content-Type-Options", "nosniff");
+    httpd_answer_file(req, 200, type, fd, size);
 }
 
 static void

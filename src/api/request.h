@@ -22,6 +22,7 @@ struct api {
     struct httpd *httpd;
     pthread_key_t batch_key; /* each server thread's struct event_batch */
     atomic_bool quiesced;
+    atomic_bool backing_up;                        /* until the client has all of it */
     msec_t started_ms;                             /* wall */
     struct limiter *address_limit, *channel_limit; /* of public routes */
 };
@@ -47,6 +48,7 @@ struct api_request {
         struct engine_call call;
         struct engine_retry retry;
         struct engine_counts counts;
+        struct engine_backup backup;
         struct engine_touch touch;
         struct engine_subscriptions subscriptions;
         struct engine_subscription_count subscription_count;
@@ -93,6 +95,7 @@ void api_refuse(struct api_request *r, int code, const char *why);
 
 void api_answer(struct httpd_req *req, unsigned status, const char *type, char *body,
                 size_t n);
+void api_answer_file(struct httpd_req *req, const char *type, int fd, uint64_t size);
 /* Starts r->out and r->json with an open object. */
 void api_json_begin(struct api_request *r);
 /* Closes the object and answers with it. */

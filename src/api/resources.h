@@ -54,6 +54,9 @@ void keys_create(struct api_request *r);
 void keys_list(struct api_request *r);
 void keys_delete(struct api_request *r);
 
+/* backup.c */
+void backup_make(struct api_request *r);
+
 /* health.c */
 void health_live(struct api_request *r);
 void health_ready(struct api_request *r);

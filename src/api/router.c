@@ -108,6 +108,9 @@ static const struct route routes[] = {
     {"DELETE", "/v1/keys/{k}", ROUTE_KEYED, MAY_ADMIN, ROUTE_NO_BODY, 0, keys_delete,
      0},
 
+    {"POST", "/v1/backup", ROUTE_KEYED, MAY_ADMIN, ROUTE_JSON_OR_EMPTY, 0, backup_make,
+     0},
+
     {"GET", "/healthz", ROUTE_LOCAL, MAY_READ, ROUTE_NO_BODY, 0, health_live, 0},
     {"GET", "/readyz", ROUTE_LOCAL, MAY_READ, ROUTE_NO_BODY, 0, health_ready, 0},
     {"GET", "/metrics", ROUTE_LOCAL, MAY_READ, ROUTE_NO_BODY, 0, health_metrics, 0},

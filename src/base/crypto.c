@@ -58,6 +58,39 @@ sha256(uint8_t out[SHA256_BYTES], const void *bytes, size_t n)
     assert(got == SHA256_BYTES);
 }
 
+struct sha256_sum {
+    EVP_MD_CTX *ctx;
+};
+
+struct sha256_sum *
+sha256_begin(void)
+{
+    struct sha256_sum *sum = xmalloc(sizeof(*sum));
+
+    fetch_once();
+    sum->ctx = EVP_MD_CTX_new();
+    crypto_must(sum->ctx, "EVP_MD_CTX_new");
+    crypto_must(EVP_DigestInit_ex2(sum->ctx, sha256_algorithm, NULL) == 1,
+                "EVP_DigestInit");
+    return sum;
+}
+
+void
+sha256_add(struct sha256_sum *sum, const void *bytes, size_t n)
+{
+    crypto_must(EVP_DigestUpdate(sum->ctx, bytes, n) == 1, "EVP_DigestUpdate");
+}
+
+void
+sha256_end(struct sha256_sum *sum, uint8_t *out)
+{
+    if (out)
+        crypto_must(EVP_DigestFinal_ex(sum->ctx, out, NULL) == 1, "EVP_DigestFinal");
+    if (sum)
+        EVP_MD_CTX_free(sum->ctx);
+    free(sum);
+}
+
 struct hmac *
 hmac_new(const void *key, size_t n)
 {

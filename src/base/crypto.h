@@ -9,6 +9,13 @@
 
 void sha256(uint8_t out[SHA256_BYTES], const void *bytes, size_t n);
 
+/* The same of bytes that come in pieces. */
+struct sha256_sum;
+struct sha256_sum *sha256_begin(void);
+void sha256_add(struct sha256_sum *sum, const void *bytes, size_t n);
+/* Frees it, too; `out` may be NULL, `sum` as well then. */
+void sha256_end(struct sha256_sum *sum, uint8_t *out);
+
 /* HMAC-SHA256 with a key that is set up once. Not for use by two threads at a time. */
 struct hmac;
 struct hmac *hmac_new(const void *key, size_t n);

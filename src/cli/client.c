@@ -12,7 +12,8 @@
 #include "base/timefmt.h"
 #include "cli/value.h"
 
-#define SILENCE_S  30L /* without a byte, to connect or while a request lasts */
+#define SILENCE_S  30L   /* without a byte, to connect or while a request lasts */
+#define WORK_S     3600L /* the same, while the server makes what is asked for */
 #define ANSWER_MAX ((size_t)64 << 20)
 #define KEY_MAX    512
 
@@ -22,6 +23,8 @@ struct client {
     char *key;             /* as a header line */
     const char *data_flag; /* --data, unless that is something else in this command */
     bool loopback;
+    const struct client_sink *sink; /* of this request; NULL = none */
+    struct err sink_err;
     char why[CURL_ERROR_SIZE];
 };
 
@@ -231,6 +234,29 @@ on_body(char *bytes, size_t size, size_t n, void *arg)
     return buf_add(&answer->body, bytes, size * n) == 0 ? size * n : 0;
 }
 
+struct download {
+    struct client *client;
+    struct reply *answer;
+};
+
+static size_t
+on_download(char *bytes, size_t size, size_t n, void *arg)
+{
+    struct download *download = arg;
+    struct client *client = download->client;
+    struct slice piece = {bytes, size * n};
+    curl_off_t all = 0;
+    long status = 0;
+
+    curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status / 100 != 2)
+        return on_body(bytes, size, n, download->answer);
+    curl_easy_getinfo(client->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &all);
+    int rc = client->sink->take(client->sink->ctx, piece, all > 0 ? all : 0,
+                                &client->sink_err);
+    return rc == 0 ? piece.n : 0;
+}
+
 static struct curl_slist *
 make_headers(const struct client *client, const char *type)
 {
@@ -291,7 +317,8 @@ no_answer(const struct client *client, CURLcode code, struct err *err)
                        "(--url or PUSHWIRE_URL says where)\n%s",
                        client->base, why);
     if (code == CURLE_OPERATION_TIMEDOUT)
-        return err_set(err, E_IO, "%s was silent for %ld s", client->base, SILENCE_S);
+        return err_set(err, E_IO, "%s was silent for %ld s", client->base,
+                       client->sink ? WORK_S : SILENCE_S);
     if (code == CURLE_WRITE_ERROR)
         return err_set(err, E_TOO_LARGE, "the answer is too large");
     return err_set(err, E_IO, "%s: %s", client->base, why);
@@ -374,10 +401,22 @@ refused(const struct client *client, const struct reply *answer, struct err *err
     return err->code;
 }
 
-int
-client_call(struct client *client, const char *method, const char *path,
-            const char *type, struct slice body, struct reply *answer, struct err *err)
+static void
+prepare_download(struct client *client, struct download *download)
 {
+    CURL *curl = client->curl;
+
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_download);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, download);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, WORK_S);
+    curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
+}
+
+static int
+perform(struct client *client, const char *method, const char *path, const char *type,
+        struct slice body, struct reply *answer, struct err *err)
+{
+    struct download download = {client, answer};
     struct buf url;
     CURLcode code = CURLE_OUT_OF_MEMORY;
 
@@ -389,7 +428,10 @@ client_call(struct client *client, const char *method, const char *path,
     }
     buf_reset(&answer->body);
     client->why[0] = '\0';
+    client->sink_err.code = 0;
     prepare(client, method, url.p, type, body, answer);
+    if (client->sink)
+        prepare_download(client, &download);
     struct curl_slist *headers = make_headers(client, type);
     if (headers) {
         curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, headers);
@@ -398,9 +440,31 @@ client_call(struct client *client, const char *method, const char *path,
     curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &answer->status);
     curl_slist_free_all(headers);
     buf_fini(&url);
+    if (client->sink_err.code != 0) {
+        *err = client->sink_err;
+        return err->code;
+    }
     if (code != CURLE_OK)
         return no_answer(client, code, err);
     return answer->status / 100 == 2 ? 0 : refused(client, answer, err);
+}
+
+int
+client_call(struct client *client, const char *method, const char *path,
+            const char *type, struct slice body, struct reply *answer, struct err *err)
+{
+    client->sink = NULL;
+    return perform(client, method, path, type, body, answer, err);
+}
+
+int
+client_download(struct client *client, const char *method, const char *path,
+                const struct client_sink *sink, struct reply *answer, struct err *err)
+{
+    client->sink = sink;
+    int rc = perform(client, method, path, NULL, (struct slice){0}, answer, err);
+    client->sink = NULL;
+    return rc;
 }
 
 const char *

@@ -33,6 +33,19 @@ int client_call(struct client *client, const char *method, const char *path,
                 const char *type, struct slice body, struct reply *answer,
                 struct err *err) must_check;
 
+/* Where the bytes of an answer go that is as long as it likes. `size` is what the
+ * server says of all of it; 0 = nothing. */
+struct client_sink {
+    int (*take)(void *ctx, struct slice bytes, int64_t size, struct err *err);
+    void *ctx;
+};
+
+/* As client_call, without a body; the answer's goes to the sink if it is one of 2xx,
+ * and its first byte may be an hour away. */
+int client_download(struct client *client, const char *method, const char *path,
+                    const struct client_sink *sink, struct reply *answer,
+                    struct err *err) must_check;
+
 /* A header of the last answer, also of one that refused; NULL if it has none. Valid
  * until the next call. */
 const char *client_header(struct client *client, const char *name);

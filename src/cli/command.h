@@ -50,6 +50,8 @@ int command_misused(const struct command_line *line, const char *fmt, ...)
 /* ---- the commands, one file each ---- */
 
 int serve_run(const struct command_line *line);
+int backup_run(const struct command_line *line);
+int restore_run(const struct command_line *line);
 int listen_run(const struct command_line *line);
 int send_run(const struct command_line *line);
 

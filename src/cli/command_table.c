@@ -16,6 +16,8 @@
 
 const struct command_group command_groups[] = {
     {"serve", "run the server"},
+    {"backup", "copy everything into a file, while the server runs"},
+    {"restore", "make a data folder from a backup"},
     {"listen", "receive calls, for development: check signatures, misbehave"},
     {"send", "send a sample event, or your own"},
     {"channel", "create, list, show, change, delete channels"},
@@ -43,6 +45,11 @@ const struct command command_table[] = {
          OPT(SDK_CHANNEL_BURST) | OPT(ADDRESS_HEADER) | OPT(COUNTRY_HEADER) |
          OPT(GEOIP) | OPT(NEW_KEY),
      0, "Runs the server until SIGTERM or SIGINT."},
+    {"backup", NULL, "FILE", 1, 1, backup_run, CLIENT, 0,
+     "Copies everything that the server keeps into FILE, and checks the copy."},
+    {"restore", NULL, "FILE", 1, 1, restore_run,
+     OPT(DATA) | OPT(SEND_WAITING) | OPT(CANCEL_WAITING), 0,
+     "Makes a data folder from a backup; what waits in it is held."},
     {"listen", NULL, NULL, 0, 0, listen_run,
      OPT(RECEIVE_AT) | OPT(CHECK_SECRET) | OPT(STATUS) | OPT(FAIL) | OPT(DELAY) |
          OPT(CALLS) | OPT(QUIET),

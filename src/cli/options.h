@@ -48,6 +48,9 @@ enum option_id {
     OPTION_COUNTRY_HEADER,
     OPTION_GEOIP,
     OPTION_NEW_KEY,
+    /* restore */
+    OPTION_SEND_WAITING,
+    OPTION_CANCEL_WAITING,
     /* listen */
     OPTION_RECEIVE_AT,
     OPTION_CHECK_SECRET,

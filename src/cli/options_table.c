@@ -174,6 +174,13 @@ const struct option option_table[OPTIONS] = {
                         .help = "make one more admin key and put it into "
                                 "DIR/admin.key, for when that file is lost"},
 
+    [OPTION_SEND_WAITING] = {FLAG("send-waiting"), .type = OPTION_BOOL,
+                             .help = "leave webhooks as they are: what waits goes out, "
+                                     "also what has been delivered since the backup"},
+    [OPTION_CANCEL_WAITING] = {FLAG("cancel-waiting"), .type = OPTION_BOOL,
+                               .help = "leave webhooks as they are, and cancel what "
+                                       "waits"},
+
     [OPTION_RECEIVE_AT] = {FLAG("listen"), .type = OPTION_ADDRESS, .value = "ADDR:PORT",
                            .fallback = "127.0.0.1:8421",
                            .help = "where to receive; port 0 picks a free one"},

@@ -304,12 +304,24 @@ struct engine_counts {
     void *private;
 };
 
+/* A copy of everything; see store_backup. */
+struct engine_backup {
+    void (*done)(struct engine_backup *backup);
+    int result;
+    const char *why; /* a constant sentence, or NULL */
+    int fd;          /* the caller's to close */
+    uint64_t bytes;
+    uint8_t sha256[SHA256_BYTES];
+    void *private;
+};
+
 void engine_events(struct engine *engine, struct engine_events *list);
 void engine_event(struct engine *engine, struct engine_event *read);
 void engine_calls(struct engine *engine, struct engine_calls *list);
 void engine_call(struct engine *engine, struct engine_call *read);
 void engine_retry(struct engine *engine, struct engine_retry *retry);
 void engine_counts(struct engine *engine, struct engine_counts *counts);
+void engine_backup(struct engine *engine, struct engine_backup *backup);
 
 /* May a webhook have this URL? Gives the form in which it is kept; or E_INVALID with a
  * sentence. The rule is send's. */

@@ -252,3 +252,33 @@ engine_counts(struct engine *engine, struct engine_counts *counts)
     work->store.op = (struct store_op){.kind = STORE_COUNTS, .done = counts_done};
     store_submit(engine->store, &work->store.op);
 }
+
+/* ---- backup ---- */
+
+struct backup_work {
+    struct store_backup store;
+    struct engine_backup *backup;
+};
+
+static void
+backup_done(struct store_op *op)
+{
+    struct backup_work *work = container_of(op, struct backup_work, store.op);
+    struct engine_backup *backup = work->backup;
+    backup->result = op->result;
+    backup->why = op->why;
+    backup->fd = work->store.fd;
+    backup->bytes = work->store.bytes;
+    memcpy(backup->sha256, work->store.sha256, sizeof(backup->sha256));
+    free(work);
+    backup->done(backup);
+}
+
+void
+engine_backup(struct engine *engine, struct engine_backup *backup)
+{
+    struct backup_work *work = xcalloc(1, sizeof(*work));
+    work->backup = backup;
+    work->store.op = (struct store_op){.kind = STORE_BACKUP, .done = backup_done};
+    store_submit(engine->store, &work->store.op);
+}

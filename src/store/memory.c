@@ -260,6 +260,13 @@ memory_retry(struct memory_store *m, struct store_op *op)
     }
 }
 
+static void
+memory_backup(struct memory_store *m, struct store_op *op)
+{
+    (void)m;
+    memory_refuse(op, E_INVALID, "this store is in memory alone");
+}
+
 /* ---- groups ---- */
 
 static const struct {
@@ -284,6 +291,7 @@ static const struct {
     [STORE_SUBSCRIPTION_COUNT] = {false, memory_subscription_count},
     [STORE_PUT_NOTIFICATION] = {true, memory_put_notification},
     [STORE_NOTIFICATIONS] = {false, memory_notifications},
+    [STORE_BACKUP] = {false, memory_backup},
 };
 
 static void

@@ -122,10 +122,45 @@ sqlite_col_bytes(struct sqlite_store *s, enum sqlite_stmt stmt, int col)
     return (struct slice){p ? p : "", (size_t)sqlite3_column_bytes(s->stmt[stmt], col)};
 }
 
+static int
+number_of(struct sqlite_store *s, enum sqlite_stmt stmt, uint64_t *out)
+{
+    int rc = sqlite_next(s, stmt);
+    if (rc < 0)
+        return rc;
+    assert(rc == 1);
+    *out = sqlite_col_key(s, stmt, 0);
+    sqlite_reset(s, stmt);
+    return 0;
+}
+
+int
+sqlite_used_bytes(struct sqlite_store *s, uint64_t *used, uint64_t *all)
+{
+    uint64_t pages, free_pages;
+    int rc = number_of(s, STMT_PAGES, &pages);
+    if (rc == 0)
+        rc = number_of(s, STMT_FREE_PAGES, &free_pages);
+    if (rc < 0)
+        return rc;
+    *used = (pages - free_pages) * SQLITE_PAGE;
+    if (all)
+        *all = pages * SQLITE_PAGE;
+    return 0;
+}
+
+int
+sqlite_note(struct sqlite_store *s, const char *name, int64_t value)
+{
+    sqlite_text(s, STMT_META_PUT, 1, slice_of(name));
+    sqlite_int(s, STMT_META_PUT, 2, value);
+    return sqlite_run(s, STMT_META_PUT);
+}
+
 /* ---- open ---- */
 
-static char *
-path_in(const char *dir, const char *name)
+char *
+sqlite_path_in(const char *dir, const char *name)
 {
     size_t n = strlen(dir) + strlen(name) + 2;
     char *path = xmalloc(n);
@@ -133,8 +168,8 @@ path_in(const char *dir, const char *name)
     return path;
 }
 
-static int
-sync_dir(const char *dir, struct err *err)
+int
+sqlite_sync_dir(const char *dir, struct err *err)
 {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int rc = 0;
@@ -146,16 +181,16 @@ sync_dir(const char *dir, struct err *err)
 }
 
 /* The folder, with the entry that names it on disk as well. */
-static int
-make_dir(const char *dir, struct err *err)
+int
+sqlite_make_dir(const char *dir, struct err *err)
 {
     if (mkdir(dir, 0700) < 0) {
         if (errno == EEXIST)
             return 0;
         return err_set(err, E_IO, "make %s: %s", dir, strerror(errno));
     }
-    char *parent = path_in(dir, "..");
-    int rc = sync_dir(parent, err);
+    char *parent = sqlite_path_in(dir, "..");
+    int rc = sqlite_sync_dir(parent, err);
     free(parent);
     return rc;
 }
@@ -163,19 +198,23 @@ make_dir(const char *dir, struct err *err)
 /* The lock is the kernel's and ends with the process, however that ends. It is not on
  * the database itself: closing any descriptor of a file drops the process's POSIX
  * locks on it, which are what SQLite uses. */
-static int
-take_lock(struct sqlite_store *s, const char *dir, struct err *err)
+int
+sqlite_lock_dir(const char *dir, struct err *err)
 {
-    char *path = path_in(dir, "pushwire.lock");
+    char *path = sqlite_path_in(dir, "pushwire.lock");
     int rc = 0;
-    s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (s->lock_fd < 0)
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
         rc = err_set(err, E_IO, "%s: %s", path, strerror(errno));
-    else if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0)
+    else if (flock(fd, LOCK_EX | LOCK_NB) < 0)
         rc = errno == EWOULDBLOCK
                  ? err_set(err, E_BUSY, "another pushwire is using %s", dir)
                  : err_set(err, E_IO, "lock %s: %s", path, strerror(errno));
     free(path);
+    if (rc == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
     return rc;
 }
 
@@ -187,7 +226,7 @@ make_file(const char *path, const char *dir, struct err *err)
     if (fd < 0)
         return err_set(err, E_IO, "%s: %s", path, strerror(errno));
     close(fd);
-    return sync_dir(dir, err);
+    return sqlite_sync_dir(dir, err);
 }
 
 static int
@@ -204,8 +243,22 @@ open_failed(struct sqlite_store *s, const char *dir, int rc, struct err *err)
     }
 }
 
-/* Order matters: exclusive before the first use of the log keeps its index in this
- * process's memory instead of a shared file. */
+/* Before anything is written. Exclusive before the first use of the log keeps its index
+ * in this process's memory instead of a shared file. */
+static int
+look_first(struct sqlite_store *s, const struct store_sqlite_options *options,
+           struct err *err)
+{
+    int version;
+    int rc = sqlite3_exec(s->db,
+                          "PRAGMA locking_mode = EXCLUSIVE;"
+                          "SELECT count(*) FROM sqlite_schema",
+                          NULL, NULL, NULL);
+    if (rc != SQLITE_OK)
+        return open_failed(s, options->dir, rc, err);
+    return sqlite_check_version(s->db, s->path, &version, err);
+}
+
 static int
 set_up(struct sqlite_store *s, const struct store_sqlite_options *options,
        struct err *err)
@@ -213,7 +266,7 @@ set_up(struct sqlite_store *s, const struct store_sqlite_options *options,
     size_t cache = options->cache_bytes ? options->cache_bytes : CACHE_BYTES_DEFAULT;
     char sql[600];
     snprintf(sql, sizeof(sql),
-             "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
+             "PRAGMA journal_mode = WAL;"
              "PRAGMA synchronous = %s; PRAGMA foreign_keys = OFF;"
              "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;"
              "PRAGMA secure_delete = OFF; PRAGMA trusted_schema = OFF;"
@@ -256,9 +309,11 @@ open_database(struct sqlite_store *s, const struct store_sqlite_options *options
                              options->vfs);
     if (rc != SQLITE_OK)
         return open_failed(s, options->dir, rc, err);
-    rc = set_up(s, options, err);
+    rc = look_first(s, options, err);
     if (rc == 0)
-        rc = sqlite_migrate(s->db, options->dir, err);
+        rc = set_up(s, options, err);
+    if (rc == 0)
+        rc = sqlite_migrate(s->db, s->path, err);
     if (rc == 0)
         rc = prepare(s, err);
     if (rc < 0)
@@ -281,8 +336,9 @@ sqlite_close(struct store *store)
     for (int i = 0; i < STMTS; i++)
         sqlite3_finalize(s->stmt[i]);
     if (s->db) {
-        /* What a broken disk holds is left as it is for the next start. */
-        if (s->broken)
+        /* What a broken disk holds, or a file that is not ours to write, is left as it
+         * is. */
+        if (s->broken || !s->opened)
             sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         int rc = sqlite3_close(s->db);
         assert(rc == SQLITE_OK);
@@ -295,6 +351,7 @@ sqlite_close(struct store *store)
     free(s->wal_path);
     free(s->space.dir);
     free(s->space.ballast_path);
+    free(s->copy_path);
     free(s);
 }
 
@@ -327,17 +384,21 @@ store_sqlite_open(struct store **out, const struct store_sqlite_options *options
     s->clock = options->clock;
     s->lock_fd = -1;
     s->queue.wake_fd = -1;
-    s->path = path_in(options->dir, "pushwire.db");
-    s->wal_path = path_in(options->dir, "pushwire.db-wal");
     s->space.dir = xstrdup(options->dir);
-    s->space.ballast_path = path_in(options->dir, "pushwire.ballast");
+    s->space.ballast_path = sqlite_path_in(options->dir, "pushwire.ballast");
     s->space.left = UINT64_MAX;
+    s->vfs = options->vfs;
+    s->copy_path = sqlite_path_in(options->dir, "pushwire.copy");
+    s->path = sqlite_path_in(options->dir, "pushwire.db");
+    s->wal_path = sqlite_path_in(options->dir, "pushwire.db-wal");
 
     int rc = sqlite_queue_init(&s->queue, err);
     if (rc == 0)
-        rc = make_dir(options->dir, err);
+        rc = sqlite_make_dir(options->dir, err);
     if (rc == 0)
-        rc = take_lock(s, options->dir, err);
+        s->lock_fd = sqlite_lock_dir(options->dir, err);
+    if (rc == 0 && s->lock_fd < 0)
+        rc = s->lock_fd;
     if (rc == 0)
         rc = make_file(s->path, options->dir, err);
     if (rc == 0)
@@ -345,10 +406,11 @@ store_sqlite_open(struct store **out, const struct store_sqlite_options *options
     if (rc == 0)
         sqlite_space_open(s, options);
     if (rc < 0) {
-        err_wrap(err, "open store");
+        err_wrap(err, "open store"); /* and s->opened stays false */
         sqlite_close(&s->store);
         return rc;
     }
+    s->opened = true;
     msec_t last = s->last_key ? event_key_ms(s->last_key) : 0;
     *latest_steady_ms = last > s->steady_ms ? last : s->steady_ms;
     *out = &s->store;

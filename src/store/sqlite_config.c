@@ -352,9 +352,7 @@ config_advance(struct sqlite_store *s, uint64_t *after)
     s->group.config_changed = true;
     s->group.rows++;
     *after = ++s->config;
-    sqlite_text(s, STMT_META_PUT, 1, SLICE("config"));
-    sqlite_key(s, STMT_META_PUT, 2, s->config);
-    return sqlite_run(s, STMT_META_PUT);
+    return sqlite_note(s, "config", (int64_t)s->config);
 }
 
 static int

@@ -14,6 +14,7 @@
  *   sqlite_calls.c   the list of calls
  *   sqlite_touch.c   changes of subscriptions and their events
  *   sqlite_registry.c  lists of subscriptions; notifications
+ *   sqlite_backup.c  a copy of everything while the store runs
  */
 #pragma once
 
@@ -30,6 +31,7 @@ enum sqlite_stmt {
     STMT_BEGIN,
     STMT_COMMIT,
     STMT_META_PUT,
+    STMT_PAGES,
     STMT_FREE_PAGES,
     STMT_EVENT_ADD,
     STMT_CALL_ADD,
@@ -154,6 +156,8 @@ struct sqlite_store {
     struct clock *clock;
     char *path;
     char *wal_path;
+    char *copy_path; /* of the file for a backup, for a moment */
+    const char *vfs;
     int lock_fd;
 
     /* the configuration and the counts, as committed plus the open group */
@@ -198,6 +202,7 @@ struct sqlite_store {
     bool started;
     bool running; /* the thread has to be joined */
     pthread_t thread;
+    bool opened;
     bool broken;
     char broken_why[200];
     int wal_pages;
@@ -246,10 +251,31 @@ void sqlite_space_full(struct sqlite_store *s);
 void sqlite_space_wrote(struct sqlite_store *s);
 uint64_t sqlite_file_bytes(const char *path); /* 0 if there is none */
 
+/* ---- the data folder ---- */
+
+/* Makes the folder if it is missing. */
+int sqlite_make_dir(const char *dir, struct err *err) must_check;
+/* The lock is the descriptor's that is returned, or an error: E_BUSY. */
+int sqlite_lock_dir(const char *dir, struct err *err) must_check;
+int sqlite_sync_dir(const char *dir, struct err *err) must_check;
+char *sqlite_path_in(const char *dir, const char *name); /* free() */
+
+/* How much the database's pages take that hold something, and all of them (may be
+ * NULL). */
+int sqlite_used_bytes(struct sqlite_store *s, uint64_t *used, uint64_t *all) must_check;
+/* A number by its name, inside the group. */
+int sqlite_note(struct sqlite_store *s, const char *name, int64_t value) must_check;
+
 /* ---- sqlite_schema.c ---- */
 
 extern const char *const sqlite_sql[STMTS];
-int sqlite_migrate(sqlite3 *db, const char *dir, struct err *err) must_check;
+#define SQLITE_APPLICATION_ID 1350002802 /* "Pwhr": how the file is told from others   \
+                                          */
+extern const int sqlite_schema_version;
+/* `name` is how errors call the file. E_CONFLICT: another program's, or newer. */
+int sqlite_check_version(sqlite3 *db, const char *name, int *version,
+                         struct err *err) must_check;
+int sqlite_migrate(sqlite3 *db, const char *name, struct err *err) must_check;
 
 /* ---- sqlite_thread.c ---- */
 
@@ -262,6 +288,8 @@ size_t sqlite_depth(struct store *store);
 void sqlite_stop(struct store *store);
 /* Before an operation's first write. */
 int sqlite_group_begin(struct sqlite_store *s) must_check;
+/* Ends a group that holds the store's own work: `rc` is how that went. */
+int sqlite_commit_own(struct sqlite_store *s, int rc);
 
 /* ---- operations. 0: op->result says how it went. Negative: the group failed. ---- */
 
@@ -339,3 +367,8 @@ int sqlite_sweep_channel(struct sqlite_store *s, int limit) must_check;
 
 /* sqlite_calls.c */
 int sqlite_calls(struct sqlite_store *s, struct store_op *op) must_check;
+
+/* sqlite_backup.c */
+/* The next piece; false when it was the last one, and the operation is over. */
+bool sqlite_backup_step(struct sqlite_store *s, struct store_op *op);
+int sqlite_backup(struct sqlite_store *s, struct store_op *op) must_check;

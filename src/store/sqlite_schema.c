@@ -14,8 +14,6 @@ _Static_assert(ROLE_ADMIN == 0 && ROLE_MANAGE == 1 && ROLE_INGEST == 2 &&
                    ROLE_READ == 3,
                "the roles' numbers are on disk");
 
-#define APPLICATION_ID 1350002802 /* "Pwhr": how the file is told from others */
-
 /* Step n leads from schema n to n + 1. Steps are only ever added.
  *
  * An index on event(channel) holds (channel, key), since the key is the rowid. call_due
@@ -117,6 +115,7 @@ static const char *const steps[] = {
 };
 
 #define SCHEMA_VERSION ((int)ARRAY_LEN(steps))
+const int sqlite_schema_version = SCHEMA_VERSION;
 
 static int
 pragma_int(sqlite3 *db, const char *sql, int *value)
@@ -139,7 +138,7 @@ migrate_step(sqlite3 *db, int from, struct err *err)
     char version[80];
     sqlite3_snprintf((int)sizeof(version), version,
                      "PRAGMA application_id = %d; PRAGMA user_version = %d",
-                     APPLICATION_ID, from + 1);
+                     SQLITE_APPLICATION_ID, from + 1);
     int rc = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(db, steps[from], NULL, NULL, NULL);
@@ -154,31 +153,35 @@ migrate_step(sqlite3 *db, int from, struct err *err)
 }
 
 int
-sqlite_migrate(sqlite3 *db, const char *dir, struct err *err)
+sqlite_check_version(sqlite3 *db, const char *name, int *version, struct err *err)
 {
-    int version = 0, application = 0, tables = 0;
-    int rc = pragma_int(db, "PRAGMA user_version", &version);
+    int application = 0, tables = 0;
+    int rc = pragma_int(db, "PRAGMA user_version", version);
     if (rc == SQLITE_OK)
         rc = pragma_int(db, "PRAGMA application_id", &application);
     if (rc == SQLITE_OK)
         rc = pragma_int(db, "SELECT count(*) FROM sqlite_schema", &tables);
     if (rc != SQLITE_OK)
-        return err_set(err, E_IO, "%s/pushwire.db: %s", dir, sqlite3_errmsg(db));
+        return err_set(err, E_IO, "%s: %s", name, sqlite3_errmsg(db));
 
-    if (tables && application != APPLICATION_ID)
+    if (tables && application != SQLITE_APPLICATION_ID)
+        return err_set(err, E_CONFLICT, "%s is a database of another program", name);
+    if (*version > SCHEMA_VERSION)
         return err_set(err, E_CONFLICT,
-                       "%s/pushwire.db is a database of another program", dir);
-    if (version > SCHEMA_VERSION)
-        return err_set(err, E_CONFLICT,
-                       "the data in %s was written by a newer pushwire (schema %d; "
-                       "this one knows up to %d)",
-                       dir, version, SCHEMA_VERSION);
-    for (; version < SCHEMA_VERSION; version++) {
-        rc = migrate_step(db, version, err);
-        if (rc < 0)
-            return rc;
-    }
+                       "%s was written by a newer pushwire (schema %d; this one knows "
+                       "up to %d)",
+                       name, *version, SCHEMA_VERSION);
     return 0;
+}
+
+int
+sqlite_migrate(sqlite3 *db, const char *name, struct err *err)
+{
+    int version = 0;
+    int rc = sqlite_check_version(db, name, &version, err);
+    for (; rc == 0 && version < SCHEMA_VERSION; version++)
+        rc = migrate_step(db, version, err);
+    return rc;
 }
 
 /* The two lists that walk back from a place compare row values, which SQLite turns into
@@ -186,8 +189,10 @@ sqlite_migrate(sqlite3 *db, const char *dir, struct err *err)
 const char *const sqlite_sql[STMTS] = {
     [STMT_BEGIN] = "BEGIN",
     [STMT_COMMIT] = "COMMIT",
+    [STMT_META_PUT] = "INSERT INTO meta(name, value) VALUES(?1, ?2)"
+                      " ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+    [STMT_PAGES] = "PRAGMA page_count",
     [STMT_FREE_PAGES] = "PRAGMA freelist_count",
-    [STMT_META_PUT] = "UPDATE meta SET value = ?2 WHERE name = ?1",
 
     [STMT_EVENT_ADD] = "INSERT INTO event(key, channel, type, subscription, body)"
                        " VALUES(?1, ?2, ?3, ?4, ?5)",

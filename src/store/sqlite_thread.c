@@ -324,6 +324,7 @@ static const struct {
     [STORE_SUBSCRIPTION_COUNT] = {false, sqlite_subscription_count},
     [STORE_PUT_NOTIFICATION] = {true, sqlite_put_notification},
     [STORE_NOTIFICATIONS] = {false, sqlite_notifications},
+    [STORE_BACKUP] = {false, sqlite_backup},
 };
 
 static void
@@ -422,6 +423,8 @@ write_group(struct sqlite_store *s, struct store_op **end)
 static bool
 is_scan(struct store_op *op)
 {
+    if (op->kind == STORE_BACKUP)
+        return true;
     return op->kind == STORE_SUBSCRIPTIONS &&
            container_of(op, struct store_subscriptions, op)->id.n == 0;
 }
@@ -490,8 +493,8 @@ checkpoint(struct sqlite_store *s, int pages)
         group_failed(s, sqlite_failed(s, rc));
 }
 
-static int
-commit_own(struct sqlite_store *s, int rc)
+int
+sqlite_commit_own(struct sqlite_store *s, int rc)
 {
     if (rc == 0 && s->group.open)
         rc = group_commit(s);
@@ -508,7 +511,7 @@ static void
 note_time(struct sqlite_store *s, msec_t most_ms)
 {
     if (!s->broken && clock_steady_ms(s->clock) >= s->steady_ms + most_ms)
-        (void)commit_own(s, sqlite_group_begin(s));
+        (void)sqlite_commit_own(s, sqlite_group_begin(s));
 }
 
 static time_t
@@ -530,9 +533,9 @@ idle_step(struct sqlite_store *s)
     if (s->broken)
         return false;
     if (s->unswept)
-        return commit_own(s, sqlite_sweep(s, SWEEP_IDLE)) == 0;
+        return sqlite_commit_own(s, sqlite_sweep(s, SWEEP_IDLE)) == 0;
     if (s->unswept_channels)
-        return commit_own(s, sqlite_sweep_channel(s, SWEEP_IDLE)) == 0;
+        return sqlite_commit_own(s, sqlite_sweep_channel(s, SWEEP_IDLE)) == 0;
     return false;
 }
 
@@ -553,7 +556,10 @@ scan_step(struct sqlite_store *s)
     struct store_op *op = s->scans;
     s->scans = op->next;
     usec_t begin_us = clock_mono_us(s->clock);
-    complete(s, op);
+    if (op->kind == STORE_BACKUP && sqlite_backup_step(s, op))
+        add_scan(s, op); /* behind the others: there is more of it */
+    else
+        complete(s, op);
     usec_t end_us = clock_mono_us(s->clock);
     s->scan_at_us = end_us + (end_us - begin_us) * SCAN_REST;
     s->worked = false;

@@ -445,7 +445,5 @@ sqlite_group_finish(struct sqlite_store *s)
     if (rc < 0 || now < s->steady_ms + STEADY_EVERY_MS)
         return rc;
     s->steady_ms = now;
-    sqlite_text(s, STMT_META_PUT, 1, SLICE("steady_ms"));
-    sqlite_int(s, STMT_META_PUT, 2, now);
-    return sqlite_run(s, STMT_META_PUT);
+    return sqlite_note(s, "steady_ms", now);
 }

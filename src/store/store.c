@@ -28,6 +28,7 @@ store_needs_room(struct store_op *op)
     case STORE_SUBSCRIPTIONS:
     case STORE_SUBSCRIPTION_COUNT:
     case STORE_NOTIFICATIONS:
+    case STORE_BACKUP: /* looks for itself */
     case STORE_KINDS:
         break;
     }

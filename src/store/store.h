@@ -11,9 +11,9 @@
  * grouped: one commit, one fsync, then all `done`s of the group in order. A read runs
  * when its turn to be done comes: it sees all writes submitted before it, and nothing
  * that is not committed. STORE_DUE comes last in its group: of a call that it shows,
- * the append's `done` has run before. STORE_SUBSCRIPTIONS may come later than all that
- * was submitted after it: the store gives lists a share of its time, so that nobody who
- * changes something waits for somebody who reads everything.
+ * the append's `done` has run before. STORE_SUBSCRIPTIONS and STORE_BACKUP may come
+ * later than all that was submitted after it: the store gives lists a share of its
+ * time, so that nobody who changes something waits for somebody who reads everything.
  *
  * result: 0, or
  *   E_FULL       the disk is full, or so nearly that nothing new is taken
@@ -61,6 +61,7 @@ enum store_kind {
     STORE_SUBSCRIPTION_COUNT,
     STORE_PUT_NOTIFICATION,
     STORE_NOTIFICATIONS,
+    STORE_BACKUP,
     STORE_KINDS
 };
 
@@ -394,6 +395,20 @@ struct store_counts {
     uint64_t calls[CALL_STATES];
     uint64_t disk_bytes;
     uint64_t disk_left; /* bytes that may still be written; UINT64_MAX = not watched */
+};
+
+/* A copy of everything, made while others go on, in the lists' share of the time: the
+ * store as it was when the copy was complete. E_FULL: no room for it; E_BUSY: its file
+ * could not be made; E_INVALID: this backend has nothing to copy; E_CLOSED also when
+ * the store is stopped before the copy is complete. */
+struct store_backup {
+    struct store_op op;
+    /* out */
+    int fd; /* of a file in the data folder without a name; the caller's to close */
+    uint64_t bytes;
+    uint8_t sha256[SHA256_BYTES];
+    /* the store's; NULL at submit */
+    void *private;
 };
 
 /* ---- the store itself ---- */

@@ -1,6 +1,9 @@
 /* Events and calls. */
 #include "fake_engine_private.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 /* ---- events in ---- */
 
 static void
@@ -353,6 +356,29 @@ void
 engine_counts(struct engine *engine, struct engine_counts *counts)
 {
     fake_submit_request(engine, run_counts, counts);
+}
+
+static void
+run_backup(struct engine *engine, void *request)
+{
+    static const char bytes[] = "a copy of everything";
+    struct engine_backup *backup = request;
+    backup->result = fake_take_failure(engine);
+    backup->why = NULL;
+    if (backup->result == 0) {
+        backup->fd = memfd_create("copy", MFD_CLOEXEC);
+        backup->bytes = sizeof(bytes) - 1;
+        ssize_t n = write(backup->fd, bytes, sizeof(bytes) - 1);
+        assert(n == (ssize_t)backup->bytes);
+        sha256(backup->sha256, bytes, sizeof(bytes) - 1);
+    }
+    backup->done(backup);
+}
+
+void
+engine_backup(struct engine *engine, struct engine_backup *backup)
+{
+    fake_submit_request(engine, run_backup, backup);
 }
 
 /* ---- rows from nowhere, and looking inside ---- */

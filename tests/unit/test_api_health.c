@@ -263,6 +263,40 @@ a_client_that_leaves_harms_nobody(void **state)
     assert_int_equal(length_of(f, "/data"), 20);
 }
 
+/* ---- backup ---- */
+
+static void
+a_backup_is_a_file_with_its_digest(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 3; i++) {
+        post(f, 200, "/v1/backup", f->admin, NULL);
+        assert_string_equal(f->body.p, "a copy of everything");
+        header_is(f, "Repr-Digest",
+                  "sha-256=:o3KVVQPy656CCVdCFOVITuYTsHGT1XDXnyxo23CavEY=:");
+        header_is(f, "Content-Type", "application/vnd.sqlite3");
+        header_is(f, "Cache-Control", "no-store");
+    }
+    post(f, 403, "/v1/backup", f->reader, NULL);
+    post(f, 401, "/v1/backup", NULL, NULL);
+}
+
+static void
+a_backup_that_cannot_be_made_says_why(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        int result;
+        unsigned status;
+    } rows[] = {{E_FULL, 507}, {E_BUSY, 500}, {E_CLOSED, 503}, {E_IO, 503}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        fake_engine_fail(f->engine, rows[i].result);
+        post(f, rows[i].status, "/v1/backup", f->admin, NULL);
+        fake_engine_fail(f->engine, 0);
+        post(f, 200, "/v1/backup", f->admin, NULL);
+    }
+}
+
 int
 main(void)
 {
@@ -277,6 +311,8 @@ main(void)
         WITH_SERVER(a_request_that_is_in_is_answered_while_the_server_ends),
         WITH_SERVER(a_server_that_ends_is_not_ready_and_takes_no_more),
         WITH_SERVER(a_client_that_leaves_harms_nobody),
+        WITH_SERVER(a_backup_is_a_file_with_its_digest),
+        WITH_SERVER(a_backup_that_cannot_be_made_says_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
