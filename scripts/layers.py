@@ -38,6 +38,7 @@ OWNERS = {
     "maxminddb.h": ["src/base/geoip.c"],
     "sqlite3.h": ["src/store/sqlite*.[ch]", "tests/store/*.c"],
     "curl/*": ["src/send/curl*.[ch]", "src/send/url.c", "src/cli/client.c"],
+    "ares.h": ["src/send/resolve.c"],
     "ini.h": ["src/cli/config_file.c"],
     "cmocka.h": ["tests/*"],
 }

@@ -183,7 +183,7 @@ run(struct command_line *line, int argc, char **argv)
 static void
 set_locale(const struct command *command)
 {
-    if (command->run == serve_run)
+    if (command->run == serve_run || command->run == check_run)
         return;
     setlocale(LC_CTYPE, "");
     if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)

@@ -52,6 +52,7 @@ int command_misused(const struct command_line *line, const char *fmt, ...)
 int serve_run(const struct command_line *line);
 int backup_run(const struct command_line *line);
 int restore_run(const struct command_line *line);
+int check_run(const struct command_line *line);
 int listen_run(const struct command_line *line);
 int send_run(const struct command_line *line);
 

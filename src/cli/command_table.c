@@ -12,12 +12,22 @@
 /* Where calls may go. */
 #define TARGETS                                                                        \
     (OPT(DEV) | OPT(ALLOW) | OPT(DENY) | OPT(PORTS) | OPT(ALLOW_HTTP) | OPT(NAT64) |   \
-     OPT(ALLOW_METADATA))
+     OPT(ALLOW_METADATA) | OPT(DNS) | OPT(EGRESS_PROXY))
+
+#define SERVE                                                                          \
+    (OPT(LISTEN) | OPT(DATA) | OPT(CONFIG) | TARGETS | OPT(LOG) | OPT(LOG_LEVEL) |     \
+     OPT(SENDERS) | OPT(API_THREADS) | OPT(WINDOW) | OPT(SLOTS) | OPT(DEADLINE) |      \
+     OPT(MAX_EVENTS) | OPT(MAX_REQUEST) | OPT(MAX_CONNECTIONS) | OPT(INGEST_MEMORY) |  \
+     OPT(SENDER_MEMORY) | OPT(CACHE) | OPT(DISK_RESERVE) | OPT(MAX_DISK) |             \
+     OPT(DRAIN) | OPT(PUBLIC_METRICS) | OPT(CA_FILE) | OPT(SDK_ADDRESS_RATE) |         \
+     OPT(SDK_ADDRESS_BURST) | OPT(SDK_CHANNEL_RATE) | OPT(SDK_CHANNEL_BURST) |         \
+     OPT(ADDRESS_HEADER) | OPT(COUNTRY_HEADER) | OPT(GEOIP) | OPT(NEW_KEY))
 
 const struct command_group command_groups[] = {
     {"serve", "run the server"},
     {"backup", "copy everything into a file, while the server runs"},
     {"restore", "make a data folder from a backup"},
+    {"check", "say whether calls may go to a URL, and why"},
     {"listen", "receive calls, for development: check signatures, misbehave"},
     {"send", "send a sample event, or your own"},
     {"channel", "create, list, show, change, delete channels"},
@@ -35,16 +45,10 @@ const struct command_group command_groups[] = {
 const size_t command_group_count = ARRAY_LEN(command_groups);
 
 const struct command command_table[] = {
-    {"serve", NULL, NULL, 0, 0, serve_run,
-     OPT(LISTEN) | OPT(DATA) | OPT(CONFIG) | TARGETS | OPT(LOG) | OPT(LOG_LEVEL) |
-         OPT(SENDERS) | OPT(API_THREADS) | OPT(WINDOW) | OPT(SLOTS) | OPT(DEADLINE) |
-         OPT(MAX_EVENTS) | OPT(MAX_REQUEST) | OPT(MAX_CONNECTIONS) |
-         OPT(INGEST_MEMORY) | OPT(SENDER_MEMORY) | OPT(CACHE) | OPT(DISK_RESERVE) |
-         OPT(MAX_DISK) | OPT(DRAIN) | OPT(PUBLIC_METRICS) | OPT(CA_FILE) |
-         OPT(SDK_ADDRESS_RATE) | OPT(SDK_ADDRESS_BURST) | OPT(SDK_CHANNEL_RATE) |
-         OPT(SDK_CHANNEL_BURST) | OPT(ADDRESS_HEADER) | OPT(COUNTRY_HEADER) |
-         OPT(GEOIP) | OPT(NEW_KEY),
-     0, "Runs the server until SIGTERM or SIGINT."},
+    {"serve", NULL, NULL, 0, 0, serve_run, SERVE, 0,
+     "Runs the server until SIGTERM or SIGINT."},
+    {"check", NULL, "URL", 1, 1, check_run, SERVE | OPT(JSON), 0,
+     "Says step by step whether a server with these options would call URL."},
     {"backup", NULL, "FILE", 1, 1, backup_run, CLIENT, 0,
      "Copies everything that the server keeps into FILE, and checks the copy."},
     {"restore", NULL, "FILE", 1, 1, restore_run,

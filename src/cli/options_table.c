@@ -146,6 +146,13 @@ const struct option option_table[OPTIONS] = {
                                .type = OPTION_BOOL,
                                .help = "let --allow open the addresses where clouds "
                                        "hand out their credentials"},
+    [OPTION_DNS] = {SERVER("dns", "DNS"), TEXT("ADDR:PORT,…"), .repeated = true,
+                    .help = "ask these name servers instead of the system's; may be "
+                            "given several times"},
+    [OPTION_EGRESS_PROXY] = {SERVER("egress-proxy", "EGRESS_PROXY"), TEXT("URL"),
+                             .help = "make all calls through this proxy, "
+                                     "http://HOST:PORT or socks5://HOST:PORT; where "
+                                     "names lead is then its business"},
     [OPTION_SDK_ADDRESS_RATE] = {SERVER("sdk-address-rate", "SDK_ADDRESS_RATE"),
                                  INT(0, 1000000), .fallback = "500",
                                  .help = "requests a second that one client address "

@@ -24,6 +24,7 @@ struct server {
     struct geoip *geoip;
     struct mem_budget ingest;
     struct guard guard;
+    char dns[TARGETS_DNS_MAX];
     struct transport_options transport;
     char key_path[PATH_MAX_BYTES];
 };

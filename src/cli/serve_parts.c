@@ -89,6 +89,8 @@ open_engine(struct server *server, struct err *err)
         .deadline_ms = option_number(options, OPTION_DEADLINE),
         .guard = &server->guard,
         .ca_file = option_text(options, OPTION_CA_FILE),
+        .dns = server->dns[0] ? server->dns : NULL,
+        .egress_proxy = option_text(options, OPTION_EGRESS_PROXY),
     };
     const struct engine_options engine = {
         .store = server->store,
@@ -173,6 +175,8 @@ int
 server_open(struct server *server, struct err *err)
 {
     int rc = targets_read(&server->guard, server->options, err);
+    if (rc == 0)
+        rc = targets_dns(server->options, server->dns, err);
     if (rc == 0)
         rc = check_ca_file(server, err);
     if (rc == 0)

@@ -1,6 +1,9 @@
 #include "cli/targets.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+#include "send/resolve.h"
 
 /* Each text that was given of a list. */
 static int
@@ -16,6 +19,24 @@ read_all(struct guard *guard, const struct options *options, enum option_id id,
             return err_wrap(err, "--%s %s", option_table[id].name, value->texts[i]);
     }
     return 0;
+}
+
+int
+targets_dns(const struct options *options, char out[TARGETS_DNS_MAX], struct err *err)
+{
+    const struct option_value *value = &options->values[OPTION_DNS];
+    size_t n = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < value->n; i++) {
+        int more = snprintf(out + n, TARGETS_DNS_MAX - n, "%s%s", i ? "," : "",
+                            value->texts[i]);
+        if (more < 0 || (size_t)more >= TARGETS_DNS_MAX - n)
+            return err_set(err, E_INVALID, "--dns: too many servers");
+        n += (size_t)more;
+    }
+    int rc = n > 0 ? resolver_servers_check(out, err) : 0;
+    return rc == 0 ? 0 : err_wrap(err, "--dns %s", out);
 }
 
 uint16_t

@@ -153,7 +153,7 @@ end(struct curl_transport *ct, struct request *request, CURLcode code)
     assert(attempt);
     request_finish(request, code);
     attempt->done(attempt);
-    target_unref(request->target);
+    target_unref(ct, request->target);
     request->target = NULL;
     request->attempt = NULL;
     push(&ct->idle, request);
@@ -187,6 +187,20 @@ take_idle(struct curl_transport *ct)
     return request;
 }
 
+/* Starts a request whose place is known, or ends it in the run. */
+static void
+go_on(struct curl_transport *ct, struct request *request, enum located located)
+{
+    if (located == LOCATED) {
+        if (curl_multi_add_handle(ct->multi, request->easy) == CURLM_OK) {
+            push(&ct->active, request);
+            return;
+        }
+        request->refusal = "out of memory";
+    }
+    push(&ct->refused, request);
+}
+
 static void
 transport_start(struct transport *transport, struct target *target,
                 struct attempt *attempt)
@@ -198,12 +212,18 @@ transport_start(struct transport *transport, struct target *target,
         push(&ct->refused, request);
         return;
     }
-    if (curl_multi_add_handle(ct->multi, request->easy) != CURLM_OK) {
-        request->refusal = "out of memory";
-        push(&ct->refused, request);
-        return;
-    }
-    push(&ct->active, request);
+    enum located located = request_locate(request);
+    if (located == LOCATED_LATER)
+        push(&ct->looking, request);
+    else
+        go_on(ct, request, located);
+}
+
+void
+request_located(struct request *request, enum located located)
+{
+    unlink_from(&request->transport->looking, request);
+    go_on(request->transport, request, located);
 }
 
 static void
@@ -266,16 +286,24 @@ run_timer(struct curl_transport *ct)
     }
 }
 
+/* The shorter of a wait and what is left until a time; -1 = for ever, never. */
+static usec_t
+sooner(const struct curl_transport *ct, usec_t timeout_us, usec_t at_us)
+{
+    if (at_us < 0)
+        return timeout_us;
+    usec_t left = at_us ? at_us - clock_mono_us(ct->options.clock) : 0;
+    if (left < 0)
+        left = 0;
+    return timeout_us < 0 || left < timeout_us ? left : timeout_us;
+}
+
 static int
 wait_ms(const struct curl_transport *ct, usec_t timeout_us)
 {
-    if (ct->timer_us >= 0) {
-        usec_t left = ct->timer_us - clock_mono_us(ct->options.clock);
-        if (left < 0)
-            left = 0;
-        if (timeout_us < 0 || left < timeout_us)
-            timeout_us = left;
-    }
+    timeout_us = sooner(ct, timeout_us, ct->timer_us);
+    if (ct->looking)
+        timeout_us = sooner(ct, timeout_us, resolver_next_us(ct->resolver));
     if (timeout_us < 0)
         return -1;
     usec_t ms = (timeout_us + 999) / 1000; /* not before it is due */
@@ -288,6 +316,8 @@ on_event(struct curl_transport *ct, const struct epoll_event *event)
     int fd = event->data.fd;
     uint64_t count;
 
+    if (fd == resolver_fd(ct->resolver))
+        return; /* it runs in every turn */
     if (fd == ct->wake_fd) {
         ssize_t n = read(ct->wake_fd, &count, sizeof(count));
         (void)n; /* a count is all that it holds */
@@ -335,6 +365,7 @@ transport_run(struct transport *transport, usec_t timeout_us)
     struct curl_transport *ct = of(transport);
     struct epoll_event events[EVENTS_A_TURN];
 
+    resolver_run(ct->resolver);
     bool refused = ct->refused != NULL;
     end_refused(ct);
     run_timer(ct); /* what was started since: all of it in one go */
@@ -344,8 +375,10 @@ transport_run(struct transport *transport, usec_t timeout_us)
     int n = wait_events(ct, events, timeout_us);
     for (int i = 0; i < n; i++)
         on_event(ct, &events[i]);
+    resolver_run(ct->resolver);
     run_timer(ct);
     end_done(ct);
+    end_refused(ct);
 }
 
 static void
@@ -367,8 +400,7 @@ transport_target_open(struct transport *transport, struct webhook *webhook)
 static void
 transport_target_close(struct transport *transport, struct target *target)
 {
-    (void)transport;
-    target_unref(target);
+    target_unref(of(transport), target);
 }
 
 static void
@@ -378,6 +410,13 @@ transport_abort(struct transport *transport)
 
     end_refused(ct);
     end_done(ct);
+    while (ct->looking) {
+        struct request *request = ct->looking;
+        resolver_cancel(ct->resolver, &request->lookup);
+        unlink_from(&ct->looking, request);
+        request->aborted = true;
+        end(ct, request, CURLE_ABORTED_BY_CALLBACK);
+    }
     while (ct->active) {
         struct request *request = ct->active;
         remove_active(ct, request);
@@ -391,10 +430,13 @@ transport_close(struct transport *transport)
 {
     struct curl_transport *ct = of(transport);
 
-    assert(!ct->active && !ct->refused);
+    assert(!ct->active && !ct->refused && !ct->looking);
     free_idle(ct, 0);
     if (ct->multi)
         curl_multi_cleanup(ct->multi);
+    resolver_close(ct->resolver);
+    place_fini(ct, &ct->proxy.place);
+    curl_slist_free_all(ct->forgotten);
     if (ct->epoll_fd >= 0)
         close(ct->epoll_fd);
     if (ct->wake_fd >= 0)
@@ -430,6 +472,14 @@ open_multi(struct curl_transport *ct, struct err *err)
 }
 
 static int
+watch_resolver(struct curl_transport *ct)
+{
+    int fd = resolver_fd(ct->resolver);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    return epoll_ctl(ct->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+static int
 open_epoll(struct curl_transport *ct, struct err *err)
 {
     struct epoll_event event = {.events = EPOLLIN};
@@ -438,7 +488,8 @@ open_epoll(struct curl_transport *ct, struct err *err)
     ct->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     event.data.fd = ct->wake_fd;
     if (ct->epoll_fd < 0 || ct->wake_fd < 0 ||
-        epoll_ctl(ct->epoll_fd, EPOLL_CTL_ADD, ct->wake_fd, &event) != 0)
+        epoll_ctl(ct->epoll_fd, EPOLL_CTL_ADD, ct->wake_fd, &event) != 0 ||
+        watch_resolver(ct) != 0)
         return err_set(err, E_IO, "epoll: %s", strerror(errno));
     return 0;
 }
@@ -463,13 +514,19 @@ transport_curl_open(struct transport **out, const struct transport_options *opti
         .close = transport_close,
     };
     ct->options = *options;
-    ct->options.ca_file = NULL; /* the caller's */
+    ct->options.ca_file = NULL; /* the caller's; so the next two */
+    ct->options.dns = NULL;
+    ct->options.egress_proxy = NULL;
     ct->ca_file = options->ca_file ? xstrdup(options->ca_file) : NULL;
     ct->epoll_fd = ct->wake_fd = -1;
     ct->timer_us = -1;
-    rc = open_epoll(ct, err);
+    rc = resolver_open(&ct->resolver, options->clock, options->dns, err);
+    if (rc == 0)
+        rc = open_epoll(ct, err);
     if (rc == 0)
         rc = open_multi(ct, err);
+    if (rc == 0)
+        rc = proxy_open(ct, options->egress_proxy, err);
     if (rc != 0) {
         transport_close(&ct->transport);
         return rc;

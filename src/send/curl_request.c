@@ -14,9 +14,6 @@
 
 #define USER_AGENT "Pushwire/" PUSHWIRE_VERSION
 
-/* All that the owner of a target is told of why it was refused. */
-#define NOT_ALLOWED "target not allowed"
-
 /* Answers are short. */
 #define BUFFER_BYTES 4096L
 
@@ -79,28 +76,39 @@ target_new(struct curl_transport *ct, struct webhook *webhook)
     target->webhook = webhook_ref(webhook);
     target->signing = signing_new(webhook);
     struct url url;
-    if (webhook->url && url_read(&url, webhook->url, ct->options.guard, NULL) == 0)
+    place_init(ct, &target->place);
+    if (webhook->url && url_read(&url, webhook->url, ct->options.guard, NULL) == 0) {
         target->url = xstrdup(url.text);
+        place_set(&target->place, &url);
+    }
     if (!make_headers(target)) {
-        target_unref(target);
+        target_unref(ct, target);
         return NULL;
     }
     return target;
 }
 
 void
-target_unref(struct target *target)
+target_unref(struct curl_transport *ct, struct target *target)
 {
     if (!target || --target->refs > 0)
         return;
     signing_free(target->signing);
     free(target->url);
+    place_fini(ct, &target->place);
     curl_slist_free_all(target->headers);
     webhook_unref(target->webhook);
     free(target);
 }
 
 /* ---- what libcurl calls ---- */
+
+/* The proxy is the operator's, wherever it is. */
+static bool
+may_connect(const struct curl_transport *ct, const struct sockaddr *sa)
+{
+    return ct->proxy.used || guard_judge(ct->options.guard, sa).allowed;
+}
 
 static curl_socket_t
 open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
@@ -109,7 +117,7 @@ open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
     struct curl_transport *ct = request->transport;
 
     (void)purpose;
-    if (!guard_judge(ct->options.guard, &address->addr).allowed) {
+    if (!may_connect(ct, &address->addr)) {
         request->not_allowed = true;
         return CURL_SOCKET_BAD;
     }
@@ -154,8 +162,7 @@ before_request(void *ctx, char *peer, char *local, int peer_port, int local_port
         in6->sin6_family = AF_INET6;
         in6->sin6_port = htons((uint16_t)peer_port);
     }
-    if (guard_judge(request->transport->options.guard, (const struct sockaddr *)&sa)
-            .allowed)
+    if (may_connect(request->transport, (const struct sockaddr *)&sa))
         return CURL_PREREQFUNC_OK;
     request->not_allowed = true;
     return CURL_PREREQFUNC_ABORT;
@@ -198,7 +205,7 @@ set_up_protocol(CURL *easy, const struct curl_transport *ct)
         {CURLOPT_NETRC, CURL_NETRC_IGNORED},
         {CURLOPT_NOPROGRESS, 1},
         {CURLOPT_NOSIGNAL, 1},
-        {CURLOPT_QUICK_EXIT, 1}, /* never wait for a thread that looks up a name */
+        {CURLOPT_DNS_CACHE_TIMEOUT, -1}, /* what it knows, it was told: curl_place.c */
         {CURLOPT_TCP_NODELAY, 1},
         {CURLOPT_BUFFERSIZE, BUFFER_BYTES},
         {CURLOPT_MAXLIFETIME_CONN, CONNECTION_LIFE_S},
@@ -207,6 +214,11 @@ set_up_protocol(CURL *easy, const struct curl_transport *ct)
         {CURLOPT_SSL_VERIFYPEER, 1},
         {CURLOPT_SSL_VERIFYHOST, 2},
         {CURLOPT_SSL_ENABLE_ALPN, 0},
+        /* Connections through a proxy cannot be told apart by target. */
+        {CURLOPT_FRESH_CONNECT, ct->proxy.used},
+        {CURLOPT_FORBID_REUSE, ct->proxy.used},
+        {CURLOPT_HTTPPROXYTUNNEL, ct->proxy.used},
+        {CURLOPT_SUPPRESS_CONNECT_HEADERS, 1},
     };
     const struct {
         CURLoption option;
@@ -215,8 +227,9 @@ set_up_protocol(CURL *easy, const struct curl_transport *ct)
         {CURLOPT_PROTOCOLS_STR,
          guard->http || guard->development ? "http,https" : "https"},
         {CURLOPT_REDIR_PROTOCOLS_STR, "https"},
-        {CURLOPT_PROXY, ""}, /* not even one from the environment */
-        {CURLOPT_NOPROXY, "*"},
+        /* Not even one from the environment. */
+        {CURLOPT_PROXY, ct->proxy.used ? ct->proxy.url : ""},
+        {CURLOPT_NOPROXY, ct->proxy.used ? "" : "*"},
         {CURLOPT_USERAGENT, USER_AGENT},
     };
     CURLcode code = CURLE_OK;
@@ -284,6 +297,7 @@ request_free(struct request *request)
     if (request->easy)
         curl_easy_cleanup(request->easy);
     answer_fini(&request->answer);
+    curl_slist_free_all(request->forget);
     free(request);
 }
 
@@ -329,12 +343,12 @@ remove_token(struct request *request)
     request->lines[0].next = &request->lines[1];
 }
 
-static CURLcode
-set_deadline(const struct request *request)
+static usec_t
+deadline_us(const struct request *request)
 {
     msec_t own_ms = request->attempt->deadline_ms;
     msec_t ms = own_ms ? own_ms : request->transport->options.deadline_ms;
-    return curl_easy_setopt(request->easy, CURLOPT_TIMEOUT_MS, (long)ms);
+    return request->began_us + ms * 1000;
 }
 
 bool
@@ -350,6 +364,8 @@ request_prepare(struct request *request, struct target *target, struct attempt *
     request->refusal = NULL;
     answer_reset(&request->answer);
     request->began_us = clock_mono_us(clock);
+    request->deadline_us = deadline_us(request);
+    request->located_us = 0;
     attempt->began_wall_ms = clock_wall_us(clock) / 1000;
 
     request->not_allowed = !target->url;
@@ -363,8 +379,7 @@ request_prepare(struct request *request, struct target *target, struct attempt *
         add_token(request);
     else
         sign(request);
-    if (set_deadline(request) != CURLE_OK ||
-        curl_easy_setopt(easy, CURLOPT_URL, target->url) != CURLE_OK ||
+    if (curl_easy_setopt(easy, CURLOPT_URL, target->url) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                          (curl_off_t)attempt->body.n) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
@@ -382,6 +397,14 @@ time_of(CURL *easy, CURLINFO info)
 {
     curl_off_t value = 0;
     return curl_easy_getinfo(easy, info, &value) == CURLE_OK ? value : 0;
+}
+
+/* libcurl counts from when it was started. */
+static usec_t
+time_after(CURL *easy, CURLINFO info, usec_t before_us)
+{
+    usec_t us = time_of(easy, info);
+    return us ? us + before_us : 0;
 }
 
 static const char *
@@ -412,6 +435,9 @@ failure_reason(const struct request *request, CURLcode code)
         return "timeout";
     case CURLE_COULDNT_RESOLVE_HOST:
         return "DNS failed";
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_PROXY:
+        return "egress proxy failed";
     case CURLE_COULDNT_CONNECT:
     case CURLE_ABORTED_BY_CALLBACK:
         return connect_reason(request);
@@ -476,11 +502,13 @@ request_finish(struct request *request, CURLcode code)
     if (request->not_allowed) {
         /* Not even a time: whether something is there is nobody's business. */
         attempt->duration_us = 0;
-    } else if (!request->refusal) {
-        attempt->dns_us = time_of(easy, CURLINFO_NAMELOOKUP_TIME_T);
-        attempt->connect_us = time_of(easy, CURLINFO_CONNECT_TIME_T);
-        attempt->tls_us = time_of(easy, CURLINFO_APPCONNECT_TIME_T);
-        attempt->first_byte_us = time_of(easy, CURLINFO_STARTTRANSFER_TIME_T);
+    } else if (!request->refusal && request->located_us) {
+        usec_t before_us = request->located_us - request->began_us;
+        attempt->dns_us = before_us;
+        attempt->connect_us = time_after(easy, CURLINFO_CONNECT_TIME_T, before_us);
+        attempt->tls_us = time_after(easy, CURLINFO_APPCONNECT_TIME_T, before_us);
+        attempt->first_byte_us =
+            time_after(easy, CURLINFO_STARTTRANSFER_TIME_T, before_us);
     }
     remove_token(request);
     set_verdict(request, code);

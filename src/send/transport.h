@@ -66,6 +66,9 @@ struct transport_options {
     msec_t deadline_ms; /* of a whole attempt: DNS, connect, TLS, request, answer */
     const struct guard *guard; /* where calls may go; outlives the transport */
     const char *ca_file;       /* NULL = the system's */
+    const char *dns; /* servers, as resolver_open takes them; NULL = the system's */
+    const char *egress_proxy; /* http:// or socks5://HOST:PORT that all calls go
+                                 through; NULL = none */
 };
 
 int transport_curl_open(struct transport **out, const struct transport_options *options,

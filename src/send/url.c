@@ -343,3 +343,23 @@ url_read(struct url *out, const char *text, const struct guard *guard, struct er
     *out = url;
     return 0;
 }
+
+int
+url_read_proxy(struct url *out, const char *text, bool *socks, struct err *err)
+{
+    static const struct guard anywhere = {.development = true};
+    static const char socks_scheme[] = "socks5://";
+    char as_http[WEBHOOK_URL_MAX + 1];
+
+    *socks = starts_with(text, socks_scheme);
+    if (!*socks && !starts_with(text, "http://"))
+        return err_set(err, E_INVALID,
+                       "a proxy is http://HOST:PORT or"
+                       " socks5://HOST:PORT");
+    text = strchr(text, '/') + 2;
+    if (!strrchr(text, ':') || text[strcspn(text, "/?")])
+        return err_set(err, E_INVALID, "a proxy ends with its port, without a path");
+    if (snprintf(as_http, sizeof(as_http), "http://%s", text) >= (int)sizeof(as_http))
+        return err_set(err, E_INVALID, "the proxy's URL is too long");
+    return url_read(out, as_http, &anywhere, err);
+}

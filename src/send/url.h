@@ -27,3 +27,7 @@ struct url {
  * that says nothing of what is behind a refused address. */
 int url_read(struct url *out, const char *text, const struct guard *guard,
              struct err *err) must_check;
+
+/* An egress proxy: http:// or socks5://HOST:PORT, wherever it is; no path, no user. */
+int url_read_proxy(struct url *out, const char *text, bool *socks,
+                   struct err *err) must_check;

@@ -235,18 +235,25 @@ guard_for(bool anywhere)
 }
 
 static inline struct transport *
-open_transport(msec_t deadline_ms, bool anywhere)
+open_named(msec_t deadline_ms, const struct guard *guard, const char *dns)
 {
     const struct transport_options options = {
         .clock = &clock_system,
         .deadline_ms = deadline_ms,
-        .guard = guard_for(anywhere),
+        .guard = guard,
+        .dns = dns,
     };
     struct transport *transport;
     struct err err;
 
     assert_int_equal(transport_curl_open(&transport, &options, &err), 0);
     return transport;
+}
+
+static inline struct transport *
+open_transport(msec_t deadline_ms, bool anywhere)
+{
+    return open_named(deadline_ms, guard_for(anywhere), NULL);
 }
 
 static inline struct webhook *

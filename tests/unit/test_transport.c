@@ -1,57 +1,9 @@
-/* The transport: the request it makes, where it goes, how its loop behaves. getaddrinfo
- * is this file's, so that names resolve as a test wants. */
+/* The transport: the request it makes, where it goes, how its loop behaves. */
 #include "receiver.h"
 
-#include <netdb.h>
+#include "name_server.h"
 
 #include "core/signature.h"
-
-/* ---- names ---- */
-
-static pthread_mutex_t stuck_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t stuck_changed = PTHREAD_COND_INITIALIZER;
-static unsigned stuck; /* lookups that hang now */
-static bool stuck_may_leave;
-
-static int
-hang(void)
-{
-    pthread_mutex_lock(&stuck_lock);
-    stuck++;
-    pthread_cond_broadcast(&stuck_changed);
-    while (!stuck_may_leave)
-        pthread_cond_wait(&stuck_changed, &stuck_lock);
-    stuck--;
-    pthread_cond_broadcast(&stuck_changed);
-    pthread_mutex_unlock(&stuck_lock);
-    return EAI_AGAIN;
-}
-
-/* Found by libcurl in place of the C library's; it asks for names only, not for
- * addresses. The C library's freeaddrinfo frees a single block. */
-int
-getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
-            struct addrinfo **out)
-{
-    if (strcmp(node, "stuck.test.example") == 0)
-        return hang();
-    if (strcmp(node, "inside.test.example") != 0)
-        return EAI_NONAME;
-
-    struct addrinfo *info = xcalloc(1, sizeof(*info) + sizeof(struct sockaddr_in));
-    struct sockaddr_in *in = (void *)(info + 1);
-    in->sin_family = AF_INET;
-    in->sin_port = htons((uint16_t)strtoul(service ? service : "0", NULL, 10));
-    in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    *info = (struct addrinfo){
-        .ai_family = AF_INET,
-        .ai_socktype = hints->ai_socktype,
-        .ai_addrlen = sizeof(*in),
-        .ai_addr = (struct sockaddr *)in,
-    };
-    *out = info;
-    return 0;
-}
 
 /* ---- the request ---- */
 
@@ -251,54 +203,123 @@ nothing_listens_there(void **state)
 }
 
 static void
-a_name_that_leads_inside_gets_no_connection(void **state)
+a_target_that_is_not_allowed_gets_no_connection_and_no_time(void **state)
 {
     (void)state;
-    struct transport *transport = open_transport(LONG, false);
+    struct name_server *names = name_server_new();
+    struct transport *transport = open_named(LONG, guard_for(false), names->text);
     static const char *const urls[] = {
         "https://inside.test.example/", "https://inside.test.example:8443/",
+        "https://mapped.test.example/", "https://nat64.test.example/",
         "https://127.0.0.1/",           "https://[::1]/",
         "http://good.example.com/",     "ftp://good.example.com/",
         "https://localhost/",           "no URL",
     };
+    name_server_put(names, 0,
+                    (struct zone_row){.name = "inside.test.example",
+                                      .addresses = "127.0.0.1 10.0.0.1 ::1"});
+    name_server_put(names, 1,
+                    (struct zone_row){.name = "mapped.test.example",
+                                      .addresses = "::ffff:127.0.0.1"});
+    name_server_put(names, 2,
+                    (struct zone_row){.name = "nat64.test.example",
+                                      .addresses = "64:ff9b::7f00:1"});
     for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
         struct flight flight;
         fly(transport, urls[i], &flight);
         assert_int_equal(flight.attempt.verdict, VERDICT_TEMPORARY);
         assert_int_equal(flight.attempt.status, 0);
         assert_string_equal(flight.attempt.reason, "target not allowed");
+        assert_int_equal(flight.attempt.duration_us, 0);
+        assert_int_equal(flight.attempt.dns_us, 0);
     }
     transport->close(transport);
+    name_server_free(names);
 }
 
 static void
 names_are_looked_up(void **state)
 {
     (void)state;
+    struct name_server *names = name_server_new();
     struct receiver *receiver =
         receiver_new((struct script){.first = OK_EMPTY, .after = AFTER_KEEP});
-    struct transport *transport = open_transport(LONG, true);
+    struct transport *transport = open_named(LONG, guard_for(true), names->text);
     struct flight flight;
     char url[64];
-    snprintf(url, sizeof(url), "http://inside.test.example:%u/", receiver->port);
+    name_server_put(
+        names, 0,
+        (struct zone_row){.name = "inside.test.example", .addresses = "127.0.0.1"});
+    snprintf(url, sizeof(url), "http://Inside.Test.example:%u/", receiver->port);
     fly(transport, url, &flight);
     assert_int_equal(flight.attempt.verdict, VERDICT_OK);
+    assert_true(flight.attempt.dns_us > 0);
+    assert_true(flight.attempt.connect_us >= flight.attempt.dns_us);
     fly(transport, "http://unknown.test.example/", &flight);
     assert_int_equal(flight.attempt.verdict, VERDICT_TEMPORARY);
     assert_string_equal(flight.attempt.reason, "DNS failed");
     transport->close(transport);
     receiver_free(receiver);
+    name_server_free(names);
+}
+
+static void
+of_a_mixed_answer_only_what_is_allowed_is_called(void **state)
+{
+    (void)state;
+    struct name_server *names = name_server_new();
+    struct receiver *receiver =
+        receiver_new((struct script){.first = OK_EMPTY, .after = AFTER_KEEP});
+    struct sockaddr_in sa = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)receiver->port)};
+    struct guard guard;
+    struct flight flight;
+    struct err err;
+    char text[64];
+
+    assert_int_equal(inet_pton(AF_INET, "127.0.0.2", &sa.sin_addr), 1);
+    int canary = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(canary, (const struct sockaddr *)&sa, sizeof(sa)), 0);
+    assert_int_equal(listen(canary, 8), 0);
+    guard_init(&guard);
+    guard.http = true;
+    snprintf(text, sizeof(text), "127.0.0.1/32:%u", receiver->port);
+    assert_int_equal(guard_allow(&guard, text, &err), 0);
+    struct transport *transport = open_named(LONG, &guard, names->text);
+    name_server_put(names, 0,
+                    (struct zone_row){.name = "mixed.test.example",
+                                      .addresses = "127.0.0.2 127.0.0.1 ::1"});
+    snprintf(text, sizeof(text), "http://mixed.test.example:%u/", receiver->port);
+    fly(transport, text, &flight);
+    assert_int_equal(flight.attempt.verdict, VERDICT_OK);
+    assert_int_equal(accept(canary, NULL, NULL), -1);
+
+    /* Without what is denied nothing is left. */
+    name_server_put(
+        names, 0,
+        (struct zone_row){.name = "mixed.test.example", .addresses = "127.0.0.2 ::1"});
+    fly(transport, text, &flight);
+    assert_string_equal(flight.attempt.reason, "target not allowed");
+    assert_int_equal(accept(canary, NULL, NULL), -1);
+    transport->close(transport);
+    close(canary);
+    guard_fini(&guard);
+    receiver_free(receiver);
+    name_server_free(names);
 }
 
 static void
 a_lookup_that_hangs_ends_at_the_deadline_and_delays_nobody(void **state)
 {
     (void)state;
+    struct name_server *names = name_server_new();
     struct receiver *receiver =
         receiver_new((struct script){.first = OK_EMPTY, .after = AFTER_KEEP});
-    struct transport *transport = open_transport(SHORT, true);
+    struct transport *transport = open_named(SHORT, guard_for(true), names->text);
     struct flight flights[8], other;
     char url[64];
+    name_server_put(names, 0,
+                    (struct zone_row){.name = "stuck.test.example", .silent = true});
     struct target *target = open_target(transport, "http://stuck.test.example/");
 
     for (size_t i = 0; i < ARRAY_LEN(flights); i++)
@@ -312,15 +333,32 @@ a_lookup_that_hangs_ends_at_the_deadline_and_delays_nobody(void **state)
     assert_int_equal(other.attempt.verdict, VERDICT_OK);
     transport->target_close(transport, target);
     transport->close(transport);
-
-    pthread_mutex_lock(&stuck_lock);
-    assert_true(stuck > 0); /* nobody has waited for them */
-    stuck_may_leave = true;
-    pthread_cond_broadcast(&stuck_changed);
-    while (stuck > 0)
-        pthread_cond_wait(&stuck_changed, &stuck_lock);
-    pthread_mutex_unlock(&stuck_lock);
     receiver_free(receiver);
+    name_server_free(names);
+}
+
+static void
+abort_ends_what_is_looked_up(void **state)
+{
+    (void)state;
+    struct name_server *names = name_server_new();
+    struct transport *transport = open_named(LONG, guard_for(true), names->text);
+    struct flight flights[3];
+    name_server_put(names, 0,
+                    (struct zone_row){.name = "stuck.test.example", .silent = true});
+    struct target *target = open_target(transport, "http://stuck.test.example/");
+
+    for (size_t i = 0; i < ARRAY_LEN(flights); i++)
+        start_flight(transport, target, &flights[i], SLICE("{}"));
+    transport->run(transport, 0);
+    transport->target_close(transport, target);
+    transport->abort(transport);
+    for (size_t i = 0; i < ARRAY_LEN(flights); i++) {
+        assert_true(flights[i].done);
+        assert_string_equal(flights[i].attempt.reason, "shutting down");
+    }
+    transport->close(transport);
+    name_server_free(names);
 }
 
 static void
@@ -492,9 +530,11 @@ main(void)
         cmocka_unit_test(a_connection_that_the_receiver_closed_is_replaced),
         cmocka_unit_test(a_redirect_is_not_followed),
         cmocka_unit_test(nothing_listens_there),
-        cmocka_unit_test(a_name_that_leads_inside_gets_no_connection),
+        cmocka_unit_test(a_target_that_is_not_allowed_gets_no_connection_and_no_time),
         cmocka_unit_test(names_are_looked_up),
+        cmocka_unit_test(of_a_mixed_answer_only_what_is_allowed_is_called),
         cmocka_unit_test(a_lookup_that_hangs_ends_at_the_deadline_and_delays_nobody),
+        cmocka_unit_test(abort_ends_what_is_looked_up),
         cmocka_unit_test(a_receiver_that_talks_no_tls_fails),
         cmocka_unit_test(the_environment_changes_nothing),
         cmocka_unit_test(an_unusable_secret_fails_the_attempt),
