@@ -10,18 +10,22 @@
 #define FILTER    (OPT(TYPE) | OPT(SUBSCRIPTION) | OPT(SINCE) | OPT(UNTIL) | OPT(LIMIT))
 
 /* Where calls may go. */
+/* What is done when much waits, or fails. */
+#define BACKLOGS (OPT(DRAIN_RATE) | OPT(DRAIN_TOTAL))
+
 #define TARGETS                                                                        \
     (OPT(DEV) | OPT(ALLOW) | OPT(DENY) | OPT(PORTS) | OPT(ALLOW_HTTP) | OPT(NAT64) |   \
      OPT(ALLOW_METADATA) | OPT(DNS) | OPT(EGRESS_PROXY))
 
 #define SERVE                                                                          \
-    (OPT(LISTEN) | OPT(DATA) | OPT(CONFIG) | TARGETS | OPT(LOG) | OPT(LOG_LEVEL) |     \
-     OPT(SENDERS) | OPT(API_THREADS) | OPT(WINDOW) | OPT(SLOTS) | OPT(DEADLINE) |      \
-     OPT(MAX_EVENTS) | OPT(MAX_REQUEST) | OPT(MAX_CONNECTIONS) | OPT(INGEST_MEMORY) |  \
-     OPT(SENDER_MEMORY) | OPT(CACHE) | OPT(DISK_RESERVE) | OPT(MAX_DISK) |             \
-     OPT(DRAIN) | OPT(PUBLIC_METRICS) | OPT(CA_FILE) | OPT(SDK_ADDRESS_RATE) |         \
-     OPT(SDK_ADDRESS_BURST) | OPT(SDK_CHANNEL_RATE) | OPT(SDK_CHANNEL_BURST) |         \
-     OPT(ADDRESS_HEADER) | OPT(COUNTRY_HEADER) | OPT(GEOIP) | OPT(NEW_KEY))
+    (OPT(LISTEN) | OPT(DATA) | OPT(CONFIG) | TARGETS | BACKLOGS | OPT(LOG) |           \
+     OPT(LOG_LEVEL) | OPT(SENDERS) | OPT(API_THREADS) | OPT(WINDOW) | OPT(SLOTS) |     \
+     OPT(DEADLINE) | OPT(MAX_EVENTS) | OPT(MAX_REQUEST) | OPT(MAX_CONNECTIONS) |       \
+     OPT(INGEST_MEMORY) | OPT(SENDER_MEMORY) | OPT(CACHE) | OPT(DISK_RESERVE) |        \
+     OPT(MAX_DISK) | OPT(DRAIN) | OPT(PUBLIC_METRICS) | OPT(CA_FILE) |                 \
+     OPT(SDK_ADDRESS_RATE) | OPT(SDK_ADDRESS_BURST) | OPT(SDK_CHANNEL_RATE) |          \
+     OPT(SDK_CHANNEL_BURST) | OPT(ADDRESS_HEADER) | OPT(COUNTRY_HEADER) | OPT(GEOIP) | \
+     OPT(NEW_KEY))
 
 const struct command_group command_groups[] = {
     {"serve", "run the server"},

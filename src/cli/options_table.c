@@ -87,6 +87,12 @@ const struct option option_table[OPTIONS] = {
                        .help = "calls in flight per webhook, at most"},
     [OPTION_SLOTS] = {SERVER("slots", "SLOTS"), INT(1, 100000), .fallback = "2048",
                       .help = "calls in flight per sender thread, at most"},
+    [OPTION_DRAIN_RATE] = {SERVER("drain-rate", "DRAIN_RATE"), INT(0, 100000),
+                           .fallback = "250",
+                           .help = "calls a second, per webhook, of what waited for an "
+                                   "outage to end, and of retries; 0 = any number"},
+    [OPTION_DRAIN_TOTAL] = {SERVER("drain-total", "DRAIN_TOTAL"), INT(0, 1000000),
+                            .fallback = "2500", .help = "and of all webhooks together"},
     [OPTION_DEADLINE] = {SERVER("deadline", "DEADLINE"),
                          DURATION(100, SECONDS(300), 1000), .fallback = "15s",
                          .help = "total time of one attempt"},

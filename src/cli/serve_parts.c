@@ -102,6 +102,8 @@ open_engine(struct server *server, struct err *err)
         .guard = &server->guard,
         .window = (unsigned)option_number(options, OPTION_WINDOW),
         .slots = (unsigned)option_number(options, OPTION_SLOTS),
+        .drain_rate = (unsigned)option_number(options, OPTION_DRAIN_RATE),
+        .drain_total = (unsigned)option_number(options, OPTION_DRAIN_TOTAL),
         .sender_bytes = (size_t)option_number(options, OPTION_SENDER_MEMORY),
         .broken = on_broken,
     };

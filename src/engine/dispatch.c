@@ -18,6 +18,8 @@ dispatch_new(const struct dispatch_options *options)
     dispatch->clock = options->clock;
     schedule_init(&dispatch->schedule);
     window_pool_init(&dispatch->pool, options->slots, options->window);
+    pace_init(&dispatch->pace, options->drain_total);
+    heap_init(&dispatch->paced);
     map_init(&dispatch->channels);
     map_init(&dispatch->lanes);
     map_init(&dispatch->calls);
@@ -99,6 +101,7 @@ dispatch_free(struct dispatch *dispatch)
     struct lane *lane;
     while ((lane = map_next(&dispatch->lanes, &at)) != NULL) {
         lane_leave_channel(dispatch, lane);
+        lane_drain_fini(dispatch, lane);
         if (lane->target)
             dispatch->options.transport->target_close(dispatch->options.transport,
                                                       lane->target);
@@ -108,6 +111,7 @@ dispatch_free(struct dispatch *dispatch)
     map_fini(&dispatch->lanes);
     map_fini(&dispatch->channels);
     window_pool_fini(&dispatch->pool);
+    heap_fini(&dispatch->paced);
     schedule_fini(&dispatch->schedule);
     dispatch->options.transport->close(dispatch->options.transport);
     free(dispatch);
@@ -165,10 +169,11 @@ lane_oldest_due(const struct lane *lane)
     msec_t oldest = MSEC_NEVER;
     if (!lane->webhook || !lane->webhook->enabled || lane->lease == 0)
         return oldest;
-    if (lane->fresh.head)
-        oldest = lane->fresh.head->due_ms;
-    if (lane->backlog.head && lane->backlog.head->due_ms < oldest)
-        oldest = lane->backlog.head->due_ms;
+    for (size_t i = 0; i < LANE_QUEUES; i++) {
+        const struct live_call *first = lane->ready[i].head;
+        if (first && first->due_ms < oldest)
+            oldest = first->due_ms;
+    }
     if (lane->entry.from.due_ms < oldest)
         oldest = lane->entry.from.due_ms;
     return oldest;
@@ -183,7 +188,7 @@ update_gauges(struct dispatch *dispatch, msec_t now_ms)
                           memory_order_relaxed);
 
     msec_t oldest = schedule_due(&dispatch->schedule);
-    if (dispatch->ready > 0 || dispatch->reads > 0) {
+    if (dispatch->calls.n > 0 || dispatch->reads > 0) {
         if (dispatch->lanes.n > GAUGE_LANES && now_ms < dispatch->gauge_at_ms)
             return;
         dispatch->gauge_at_ms = now_ms + GAUGE_EVERY_MS;
@@ -200,6 +205,12 @@ update_gauges(struct dispatch *dispatch, msec_t now_ms)
     atomic_store_explicit(&gauges->oldest_due_ms, oldest, memory_order_relaxed);
 }
 
+static msec_t
+earlier(msec_t a, msec_t b)
+{
+    return a < b ? a : b;
+}
+
 msec_t
 dispatch_turn(struct dispatch *dispatch)
 {
@@ -208,12 +219,15 @@ dispatch_turn(struct dispatch *dispatch)
     dispatch_read_mail(dispatch);
     if (!dispatch->stopping) {
         start_reads(dispatch, now_ms);
+        lanes_drain(dispatch);
         start_attempts(dispatch);
     }
     outcomes_submit(dispatch, now_ms);
     update_gauges(dispatch, now_ms);
 
-    msec_t next = dispatch->stopping ? MSEC_NEVER : schedule_due(&dispatch->schedule);
+    msec_t next = MSEC_NEVER;
+    if (!dispatch->stopping)
+        next = earlier(schedule_due(&dispatch->schedule), lanes_drain_due(dispatch));
     if (dispatch->refused && dispatch->refused_at_ms < next)
         next = dispatch->refused_at_ms;
     return next;

@@ -42,6 +42,8 @@ struct dispatch_options {
     struct transport *transport; /* ownership moves */
     unsigned window;
     unsigned slots;
+    unsigned drain_rate;  /* of a backlog: calls a second per webhook; 0 = any */
+    unsigned drain_total; /* and of all webhooks together */
     size_t max_bytes; /* of calls in memory */
     /* enum disk_room: while it is DISK_FULL no attempt is started. Whoever changes it
      * wakes the transport. */

@@ -69,6 +69,8 @@ webhook_arrived(struct dispatch *dispatch, struct mail *mail)
         note->webhook = old;
         if (!old)
             lane_join_channel(dispatch, lane);
+        else if (!old->enabled) /* what was held is backlog */
+            lane_begin_backlog(dispatch, lane);
         if (lane->target)
             dispatch->options.transport->target_close(dispatch->options.transport,
                                                       lane->target);
@@ -153,7 +155,7 @@ take_fresh(struct dispatch *dispatch, uint64_t first_key, struct handover_call *
         struct live_call *call = live_call_new(fresh->event);
         fresh->event = NULL;
         call->due_ms = due_ms;
-        lane_accept(dispatch, lane, call, true);
+        lane_accept(dispatch, lane, call, LANE_FRESH);
     }
     lane_update(dispatch, lane);
 }

@@ -135,6 +135,7 @@ outcome_note(struct attempt *attempt)
         return;
     }
 
+    lane_heard(dispatch, lane, attempt->verdict == VERDICT_OK);
     turn_window(dispatch, call);
     struct outcomes *outcomes = outcomes_open(dispatch);
     size_t at = outcomes->settle.n++;

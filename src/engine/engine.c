@@ -99,6 +99,13 @@ on_broken(void *ctx, const char *why)
 
 /* ---- open, stop, close ---- */
 
+/* Of a rate for all, rounded up; 0 stays 0. */
+static unsigned
+share(unsigned total, size_t n)
+{
+    return (unsigned)((total + n - 1) / n);
+}
+
 static int
 make_senders(struct engine *engine, struct err *err)
 {
@@ -116,6 +123,8 @@ make_senders(struct engine *engine, struct err *err)
             .transport = transport,
             .window = options->window,
             .slots = options->slots,
+            .drain_rate = options->drain_rate,
+            .drain_total = share(options->drain_total, engine->n_senders),
             .max_bytes = options->sender_bytes,
             .room = &engine->room,
             .gone = engine_disable_gone,

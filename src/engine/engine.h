@@ -36,9 +36,11 @@ struct engine_options {
     int (*transport_open)(void *ctx, struct transport **out, struct err *err);
     void *transport_ctx;
     const struct guard *guard; /* where calls may go */
-    unsigned window;     /* in flight per webhook */
-    unsigned slots;      /* in flight per sender, all webhooks */
-    size_t sender_bytes; /* event bytes held in memory per sender */
+    unsigned window;           /* in flight per webhook */
+    unsigned slots;            /* in flight per sender, all webhooks */
+    unsigned drain_rate;       /* calls a second of what waited, per webhook; 0 = any */
+    unsigned drain_total;      /* and in all */
+    size_t sender_bytes;       /* event bytes held in memory per sender */
     void (*broken)(
         void *ctx,
         const char *why); /* the store failed: end the program. On the store's thread */

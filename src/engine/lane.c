@@ -21,6 +21,7 @@ lane_get_or_new(struct dispatch *dispatch, uint64_t webhook)
     lane->dispatch = dispatch;
     lane->webhook_number = webhook;
     lane->noted.due_ms = MSEC_NEVER;
+    lane_drain_init(dispatch, lane);
     schedule_add(&dispatch->schedule, &lane->entry,
                  (struct schedule_place){.due_ms = MSEC_NEVER, .event = UINT64_MAX});
     map_put(&dispatch->lanes, webhook, 0, lane);
@@ -66,6 +67,7 @@ lane_free(struct dispatch *dispatch, struct lane *lane)
     assert(lane->calls == 0);
     map_remove(&dispatch->lanes, lane->webhook_number, 0);
     lane_leave_channel(dispatch, lane);
+    lane_drain_fini(dispatch, lane);
     schedule_remove(&dispatch->schedule, &lane->entry);
     if (lane->target)
         dispatch->options.transport->target_close(dispatch->options.transport,
@@ -88,10 +90,14 @@ lane_update(struct dispatch *dispatch, struct lane *lane)
     if (!may_send)
         lane_drop_ready(dispatch, lane);
 
-    window_want(&dispatch->pool, &lane->window, lane->fresh.n + lane->backlog.n > 0);
+    lane->drains = lane_may_drain(dispatch, lane);
+    window_want(&dispatch->pool, &lane->window,
+                lane->drains || lane->ready[LANE_FRESH].n > 0 ||
+                    lane->ready[LANE_SPILLED].n > 0);
+    size_t read = lane->ready[LANE_SPILLED].n + lane->ready[LANE_BACKLOG].n;
     schedule_pause(&dispatch->schedule, &lane->entry,
                    !may_send || lane->reading || lane->full ||
-                       lane->backlog.n >= LANE_READ_BELOW);
+                       read >= lane_read_below(lane));
 
     bool over = (lane->webhook && lane->webhook->deleted) || lane->lease == 0;
     if (over && lane->calls == 0 && !lane->reading)
@@ -136,8 +142,8 @@ drop_queue(struct dispatch *dispatch, struct lane *lane, struct live_queue *queu
 void
 lane_drop_ready(struct dispatch *dispatch, struct lane *lane)
 {
-    drop_queue(dispatch, lane, &lane->fresh);
-    drop_queue(dispatch, lane, &lane->backlog);
+    for (size_t i = 0; i < LANE_QUEUES; i++)
+        drop_queue(dispatch, lane, &lane->ready[i]);
 }
 
 /* As with windows: a lane may hold as many bytes as are still free, so that lanes of
@@ -154,10 +160,9 @@ has_room(const struct dispatch *dispatch, const struct lane *lane, size_t bytes)
 
 bool
 lane_accept(struct dispatch *dispatch, struct lane *lane, struct live_call *call,
-            bool fresh)
+            enum lane_queue queue)
 {
     size_t bytes = live_call_bytes(call);
-    struct live_queue *queue = fresh ? &lane->fresh : &lane->backlog;
 
     if (map_get(&dispatch->calls, call->event->key, lane->webhook_number)) {
         live_call_free(call);
@@ -167,7 +172,7 @@ lane_accept(struct dispatch *dispatch, struct lane *lane, struct live_call *call
     if (!room)
         lane->full = true;
     if (!room || !lane_may_send(dispatch, lane) ||
-        (fresh && queue->n >= LANE_FRESH_MAX)) {
+        (queue == LANE_FRESH && lane->ready[LANE_FRESH].n >= lane_fresh_max(lane))) {
         lane_note(dispatch, lane,
                   (struct schedule_place){call->due_ms, call->event->key});
         live_call_free(call);
@@ -180,20 +185,21 @@ lane_accept(struct dispatch *dispatch, struct lane *lane, struct live_call *call
     dispatch->bytes += bytes;
     lane->calls++;
     dispatch->ready++;
-    live_queue_add(queue, call);
+    live_queue_add(&lane->ready[queue], call);
     return true;
 }
 
 struct live_call *
 lane_take(struct dispatch *dispatch, struct lane *lane)
 {
-    struct live_queue *first = lane->backlog_turn ? &lane->backlog : &lane->fresh;
-    struct live_queue *second = lane->backlog_turn ? &lane->fresh : &lane->backlog;
-    lane->backlog_turn = !lane->backlog_turn;
-
-    struct live_call *call = live_queue_take(first);
-    if (!call)
-        call = live_queue_take(second);
+    struct live_call *call = NULL;
+    for (unsigned i = 0; !call && i < LANE_QUEUES; i++) {
+        enum lane_queue queue = lane->turn++ % LANE_QUEUES;
+        if (queue != LANE_BACKLOG || lane->drains)
+            call = live_queue_take(&lane->ready[queue]);
+        if (call && queue == LANE_BACKLOG)
+            lane->has_turn = lane->drains = false;
+    }
     if (call)
         dispatch->ready--;
     return call;
@@ -250,7 +256,7 @@ read_arrived(struct dispatch *dispatch, struct mail *mail)
         lane_note(dispatch, lane, noted);
         struct live_call *call;
         while ((call = live_queue_take(&read->calls)) != NULL)
-            lane_accept(dispatch, lane, call, false);
+            lane_accept(dispatch, lane, call, lane_queue_of(lane, call));
     } else {
         lane->full = true; /* closed or broken: not again */
     }
@@ -289,7 +295,7 @@ lane_read_start(struct dispatch *dispatch, struct lane *lane, msec_t now_ms)
         .from = {lane->entry.from.due_ms, lane->entry.from.event},
         .until_ms = now_ms,
         .each = read_each,
-        .max_calls = LANE_READ_MAX,
+        .max_calls = lane_read_max(lane),
     };
     lane->reading = true;
     dispatch->reads++;

@@ -1,13 +1,23 @@
 /* The lane of one webhook in its dispatch. Private to engine/dispatch*.c. */
 #pragma once
 
+#include "base/heap.h"
 #include "engine/dispatch.h"
+#include "send/pace.h"
 
-/* Calls ready in memory per lane: fresh ones from ingest, and a backlog read from disk.
- * Turns alternate between the two, so that neither waits behind all of the other. */
+/* Calls ready in memory per lane. Turns go round its queues, so that none waits behind
+ * all of another. */
+enum lane_queue {
+    LANE_FRESH,   /* from ingest */
+    LANE_SPILLED, /* likewise, but there was no room: read from disk */
+    LANE_BACKLOG, /* retries, and what waited through an outage, a restart, a hold: goes
+                     at a bounded rate (lane_drain.c) */
+    LANE_QUEUES
+};
+
 #define LANE_FRESH_MAX  4096
 #define LANE_READ_MAX   256 /* calls a read */
-#define LANE_READ_BELOW 64  /* read on when fewer than this are left of the backlog */
+#define LANE_READ_BELOW 64  /* read on when fewer than this are left of them */
 
 /* A read of what is due. Its calls collect on the store's thread and come back as mail.
  */
@@ -29,13 +39,20 @@ struct lane {
     uint64_t lease;
     struct webhook *webhook; /* NULL until it is told */
     struct target *target;   /* NULL until first needed */
-    struct live_queue fresh, backlog;
-    bool backlog_turn;
-    size_t bytes; /* of its calls in memory */
-    size_t calls; /* in memory, in any state */
-    bool shut;    /* answered 410: nothing is started until its webhook is told anew */
+    struct live_queue ready[LANE_QUEUES];
+    unsigned turn; /* the queue's whose turn it is */
+    size_t bytes;  /* of its calls in memory */
+    size_t calls;  /* in memory, in any state */
+    bool shut;     /* answered 410: nothing is started until its webhook is told anew */
     bool reading;
     bool full; /* a call of it found no room: read on when one of its calls has left */
+    msec_t failing_since_ms; /* the first failure since a success; MSEC_NEVER = none */
+    msec_t since_ms;         /* events from before this are its backlog */
+    struct pace pace;        /* of the backlog */
+    bool has_turn;           /* taken for its next call, which may start at turn_us */
+    bool drains;             /* that has come */
+    usec_t turn_us;
+    struct heap_node paced;      /* while it has not */
     struct schedule_place noted; /* while reading: the earliest place that came up */
 };
 
@@ -56,6 +73,8 @@ struct dispatch {
     struct clock *clock;
     struct schedule schedule;
     struct window_pool pool;
+    struct pace pace;    /* of all backlogs */
+    struct heap paced;   /* lanes whose backlog has its turn later */
     struct map channels; /* channel number → struct window_group */
     struct map lanes;    /* webhook number → struct lane */
     struct map calls;    /* (event, webhook) → struct live_call */
@@ -86,7 +105,7 @@ void lane_drop_ready(struct dispatch *dispatch, struct lane *lane);
 /* Puts a call among the ready ones; false: it is in memory already or there is no room,
  * and it was freed. */
 bool lane_accept(struct dispatch *dispatch, struct lane *lane, struct live_call *call,
-                 bool fresh);
+                 enum lane_queue queue);
 void lane_note(struct dispatch *dispatch, struct lane *lane,
                struct schedule_place place);
 void lane_read_start(struct dispatch *dispatch, struct lane *lane, msec_t now_ms);
@@ -99,6 +118,23 @@ void lane_leave_channel(struct dispatch *dispatch, struct lane *lane);
 struct live_call *lane_take(struct dispatch *dispatch, struct lane *lane);
 /* A call leaves memory. */
 void lane_forget(struct dispatch *dispatch, struct live_call *call);
+
+/* lane_drain.c */
+void lane_drain_init(struct dispatch *dispatch, struct lane *lane);
+void lane_drain_fini(struct dispatch *dispatch, struct lane *lane);
+/* Where a call belongs that was read from disk. */
+enum lane_queue lane_queue_of(const struct lane *lane, const struct live_call *call);
+/* May its backlog's next call start? If not yet, lanes_drain looks again in time. */
+bool lane_may_drain(struct dispatch *dispatch, struct lane *lane);
+void lanes_drain(struct dispatch *dispatch);
+msec_t lanes_drain_due(const struct dispatch *dispatch); /* steady; MSEC_NEVER */
+/* All that waits now is backlog. lane_update must follow. */
+void lane_begin_backlog(struct dispatch *dispatch, struct lane *lane);
+/* An attempt ended so; before its window is told. */
+void lane_heard(struct dispatch *dispatch, struct lane *lane, bool ok);
+size_t lane_fresh_max(const struct lane *lane);
+size_t lane_read_max(const struct lane *lane);
+size_t lane_read_below(const struct lane *lane);
 
 /* dispatch_outcome.c */
 void outcome_note(struct attempt *attempt);

@@ -86,3 +86,17 @@ live_queue_take(struct live_queue *queue)
     call->next = NULL;
     return call;
 }
+
+void
+live_queue_move(struct live_queue *queue, struct live_queue *from)
+{
+    if (!from->head)
+        return;
+    if (queue->tail)
+        queue->tail->next = from->head;
+    else
+        queue->head = from->head;
+    queue->tail = from->tail;
+    queue->n += from->n;
+    *from = (struct live_queue){0};
+}

@@ -56,3 +56,5 @@ struct live_queue {
 
 void live_queue_add(struct live_queue *queue, struct live_call *call);
 struct live_call *live_queue_take(struct live_queue *queue); /* NULL when empty */
+/* All of `from` to the end of `queue`. */
+void live_queue_move(struct live_queue *queue, struct live_queue *from);

@@ -72,6 +72,180 @@ a_receiver_that_asks_for_less_gets_less(void **state)
     assert_in_range(sim.most_in_flight, 1, 12);
 }
 
+/* ---- backlogs ---- */
+
+/* Starts of attempts a second at most, from now on until nothing happens for a day. */
+static unsigned
+most_in_a_second(void)
+{
+    unsigned most = 0;
+    msec_t end_ms = sim_now(&sim) + DAY;
+    while (sim_now(&sim) < end_ms) {
+        unsigned before = sim.attempts;
+        msec_t from_ms = sim_now(&sim);
+        while (sim_now(&sim) < from_ms + SECOND && sim_step(&sim, from_ms + SECOND))
+            ;
+        if (sim.attempts - before > most)
+            most = sim.attempts - before;
+        if (sim_now(&sim) == from_ms)
+            sim_step(&sim, end_ms);
+    }
+    return most;
+}
+
+/* An outage of an hour with events all along, at a receiver that then answers at once.
+ */
+static void
+an_hour_without_the_receiver(uint64_t webhook, struct sim_receiver how)
+{
+    map_put(&sim.receivers, webhook, 0, &how);
+    for (int i = 0; i < 60; i++) {
+        assert_int_equal(sim_post(&sim, 40, NULL), 0);
+        sim_run(&sim, MINUTE);
+    }
+    map_remove(&sim.receivers, webhook, 0);
+}
+
+static void
+a_receiver_that_returns_gets_its_backlog_at_the_drain_rate(void **state)
+{
+    (void)state;
+    static const struct sim_receiver outages[] = {
+        {.ok_percent = 0},                        /* answers 503 at once */
+        {.timeout_percent = 100},                 /* hangs */
+        {.ok_percent = 0, .latency_max_ms = 500}, /* something between */
+    };
+    sim.drain_rate = 20;
+    sim_crash(&sim);
+    uint64_t webhook = sim_webhook(&sim);
+    for (size_t i = 0; i < ARRAY_LEN(outages); i++) {
+        uint64_t before = sim_count(&sim, CALL_SUCCEEDED);
+        an_hour_without_the_receiver(webhook, outages[i]);
+        unsigned most = most_in_a_second();
+        assert_in_range(most, 5, 21);
+        assert_int_equal(sim_count(&sim, CALL_SUCCEEDED) - before, 2400);
+    }
+}
+
+static void
+new_events_go_past_the_backlog(void **state)
+{
+    (void)state;
+    sim.drain_rate = 1;
+    sim_crash(&sim);
+    uint64_t webhook = sim_webhook(&sim), event;
+    static const struct sim_receiver hangs = {.timeout_percent = 100};
+    an_hour_without_the_receiver(webhook, hangs);
+    while (sim_count(&sim, CALL_SUCCEEDED) == 0) /* until it is found to be back */
+        assert_true(sim_step(&sim, sim_now(&sim) + HOUR));
+    assert_true(sim_count(&sim, CALL_WAITING) > 2000);
+    for (int i = 0; i < 100; i++) {
+        msec_t began = sim_now(&sim);
+        assert_int_equal(sim_post(&sim, 1, &event), 0);
+        assert_int_equal(sim_call(&sim, event, webhook)->delivered, 1);
+        assert_int_equal(sim_now(&sim), began);
+        sim_run(&sim, SECOND / 2);
+    }
+    assert_true(sim_count(&sim, CALL_WAITING) > 2000);
+    sim_run(&sim, DAY);
+    assert_int_equal(sim_count(&sim, CALL_SUCCEEDED), 2500);
+}
+
+static void
+what_waited_for_a_restart_goes_at_the_drain_rate(void **state)
+{
+    (void)state;
+    sim.drain_rate = 20;
+    sim_crash(&sim);
+    sim_webhook(&sim);
+    sim.receiver = (struct sim_receiver){.ok_percent = 100, .latency_max_ms = 1000};
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(sim_post(&sim, 1000, NULL), 0);
+    sim_run(&sim, 10);
+    sim.receiver = (struct sim_receiver){.ok_percent = 100};
+    sim_crash(&sim);
+    assert_in_range(most_in_a_second(), 15, 21);
+    assert_int_equal(sim_count(&sim, CALL_SUCCEEDED), 5000);
+}
+
+static void
+what_was_held_goes_at_the_drain_rate(void **state)
+{
+    (void)state;
+    sim.drain_rate = 20;
+    sim_crash(&sim);
+    uint64_t webhook = sim_webhook(&sim);
+    sim_enable(&sim, webhook, false);
+    assert_int_equal(sim_post(&sim, 1000, NULL), 0);
+    sim_run(&sim, MINUTE);
+    sim_enable(&sim, webhook, true);
+    assert_in_range(most_in_a_second(), 15, 21);
+    assert_int_equal(sim_count(&sim, CALL_SUCCEEDED), 1000);
+}
+
+/* The disk is only where a burst waits for its turn: no backlog. */
+static void
+a_burst_that_overflowed_goes_as_fast_as_it_can(void **state)
+{
+    (void)state;
+    sim.drain_rate = 1;
+    sim_crash(&sim);
+    sim_webhook(&sim);
+    sim.receiver = (struct sim_receiver){.ok_percent = 100, .latency_max_ms = 50};
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(sim_post(&sim, 1000, NULL), 0);
+    sim_run(&sim, 10 * MINUTE);
+    assert_int_equal(sim_count(&sim, CALL_SUCCEEDED), 10000);
+}
+
+static void
+all_backlogs_together_keep_the_total_rate_and_share_it(void **state)
+{
+    (void)state;
+    enum { WEBHOOKS = 20 };
+    uint64_t webhooks[WEBHOOKS], event;
+    sim.drain_rate = 50;
+    sim.drain_total = 100;
+    sim_crash(&sim);
+    for (size_t i = 0; i < WEBHOOKS; i++)
+        webhooks[i] = sim_webhook(&sim);
+    sim.receiver = (struct sim_receiver){.timeout_percent = 100};
+    assert_int_equal(sim_post(&sim, 300, &event), 0);
+    sim_run(&sim, 10);
+    sim.receiver = (struct sim_receiver){.ok_percent = 100};
+    sim_crash(&sim);
+    sim_run(&sim, 10 * SECOND);
+    assert_in_range(sim_count(&sim, CALL_SUCCEEDED), 900, 1010);
+    for (size_t w = 0; w < WEBHOOKS; w++) {
+        unsigned delivered = 0;
+        for (size_t e = 0; e < 300; e++) {
+            const struct sim_call *call = sim_call(&sim, event + e, webhooks[w]);
+            delivered += call ? call->delivered : 0;
+        }
+        assert_in_range(delivered, 45, 55);
+    }
+    assert_in_range(most_in_a_second(), 80, 103);
+    assert_int_equal(sim_count(&sim, CALL_SUCCEEDED), 300 * WEBHOOKS);
+}
+
+static void
+what_waits_for_the_drain_rate_counts_as_due(void **state)
+{
+    (void)state;
+    struct engine_gauges gauges;
+    sim.drain_rate = 1;
+    sim_crash(&sim);
+    uint64_t webhook = sim_webhook(&sim);
+    sim_enable(&sim, webhook, false);
+    msec_t posted = sim_now(&sim);
+    assert_int_equal(sim_post(&sim, 100, NULL), 0);
+    sim_run(&sim, HOUR);
+    sim_enable(&sim, webhook, true);
+    sim_run(&sim, MINUTE);
+    engine_gauges(sim.engine, &gauges);
+    assert_in_range(gauges.oldest_due_ms, posted, posted + 1);
+}
+
 #define SIM_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int
@@ -80,6 +254,13 @@ main(void)
     const struct CMUnitTest tests[] = {
         SIM_TEST(a_dead_receiver_is_probed_by_one_call_at_a_time),
         SIM_TEST(a_receiver_that_asks_for_less_gets_less),
+        SIM_TEST(a_receiver_that_returns_gets_its_backlog_at_the_drain_rate),
+        SIM_TEST(new_events_go_past_the_backlog),
+        SIM_TEST(what_waited_for_a_restart_goes_at_the_drain_rate),
+        SIM_TEST(what_was_held_goes_at_the_drain_rate),
+        SIM_TEST(a_burst_that_overflowed_goes_as_fast_as_it_can),
+        SIM_TEST(all_backlogs_together_keep_the_total_rate_and_share_it),
+        SIM_TEST(what_waits_for_the_drain_rate_counts_as_due),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

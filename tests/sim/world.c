@@ -37,6 +37,8 @@ start_engine(struct sim *sim)
         .window = sim->window,
         .slots = sim->slots,
         .guard = &anywhere,
+        .drain_rate = sim->drain_rate,
+        .drain_total = sim->drain_total,
         .sender_bytes = 256 * 1024,
         .broken = broken,
         .broken_ctx = sim,
@@ -57,6 +59,8 @@ sim_init(struct sim *sim, uint64_t seed)
         .policy = &retry_default,
         .window = SIM_WINDOW,
         .slots = 64,
+        .drain_rate = 250,
+        .drain_total = 2500,
     };
     clock_manual_init(&sim->clock, SIM_EPOCH_MS);
     clock_anchor(&sim->clock.clock, 0);

@@ -69,7 +69,8 @@ struct sim {
     msec_t disk_ms;         /* when the disk has the next group */
     msec_t next_ms;         /* when the engine wants its next turn */
     bool happened;          /* something did, since it was last looked at */
-    unsigned window, slots; /* of the engine; changed ones count after sim_crash */
+    /* of the engine; changed ones count after sim_crash */
+    unsigned window, slots, drain_rate, drain_total;
     bool aborting;
     bool exact; /* no other load: a retry must come when it is due, not only after */
 };

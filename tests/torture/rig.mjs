@@ -68,9 +68,11 @@ export class Rig {
     return oracle;
   }
 
-  // Its options are the harness's, with `fault: 'switch'` for a program that is broken so.
-  async start({ fault, env = {}, ...options } = {}) {
+  // Its options are the harness's, with `fault: 'switch'` for a program that is broken so. A backlog goes out as fast as
+  // it can, unless `args` say otherwise.
+  async start({ fault, env = {}, args = ['--drain-rate', '0', '--drain-total', '0'], ...options } = {}) {
     const server = new Server({
+      args,
       bin: fault ? FAULTY : this.bin,
       env: fault ? { ...env, PUSHWIRE_FAULT: fault } : env,
       ...options,
