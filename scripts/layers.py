@@ -34,7 +34,7 @@ EXCEPTIONS = {
 
 # Third-party header -> the files that may include it.
 OWNERS = {
-    "openssl/*": ["src/base/crypto*.c"],
+    "openssl/*": ["src/base/crypto*.c", "src/base/tls.c"],
     "maxminddb.h": ["src/base/geoip.c"],
     "sqlite3.h": ["src/store/sqlite*.[ch]", "tests/store/*.c"],
     "curl/*": ["src/send/curl*.[ch]", "src/send/url.c", "src/cli/client.c"],

@@ -2,10 +2,12 @@
 #include "api/api.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 #include "api/request.h"
 #include "api/resources.h"
 #include "api/router.h"
+#include "base/iofd.h"
 #include "base/limiter.h"
 #include "base/mem.h"
 
@@ -16,6 +18,8 @@
 #define FLOW_TIMEOUT_S 10
 /* When there is no room for a client, those go that have asked nothing for so long. */
 #define SPARE_AFTER_MS 1000
+/* Connections to the listener of those that watch the server. */
+#define WATCHERS_MAX 64
 
 /* ---- each thread's batch ---- */
 
@@ -65,12 +69,34 @@ is_passed_on(const struct httpd_req *req)
            httpd_header(req, "X-Real-IP");
 }
 
+/* Whether the client meant this machine: a web page whose name was made to lead here
+ * (DNS rebinding) has its browser send that name, and never an address. */
+static bool
+is_meant(const struct httpd_req *req)
+{
+    const char *host = httpd_header(req, "Host");
+    struct sockaddr_storage address;
+
+    if (!host)
+        return true; /* HTTP/1.0: no browser */
+    size_t n = strcspn(host, ":");
+    if (host[0] == '[')
+        n = strcspn(host, "]") + 1;
+    return (n == 9 && strncasecmp(host, "localhost", n) == 0) ||
+           (n <= strlen(host) && addr_parse_ip((struct slice){host, n}, &address));
+}
+
 static int
 check_open(struct api_request *r)
 {
-    if (r->api->options.public_metrics ||
-        (httpd_peer_is_loopback(r->req) && !is_passed_on(r->req)))
+    if (r->on_metrics || r->api->options.public_metrics)
         return 0;
+    if (httpd_peer_is_loopback(r->req) && !is_passed_on(r->req)) {
+        if (is_meant(r->req))
+            return 0;
+        api_problem(r, 421, "this path is served as localhost or by an IP address");
+        return E_INVALID;
+    }
     api_problem(r, 403,
                 "only for clients on the server's own machine, unless it runs "
                 "with --public-metrics");
@@ -115,11 +141,12 @@ check_query(struct api_request *r)
 }
 
 static void
-on_head(void *ctx, struct httpd_req *req)
+begin(struct api *api, struct httpd_req *req, bool on_metrics)
 {
     struct api_request *r = xcalloc(1, sizeof(*r));
-    r->api = ctx;
+    r->api = api;
     r->req = req;
+    r->on_metrics = on_metrics;
     buf_init(&r->out, API_ANSWER_MAX);
     httpd_set_user(req, r);
 
@@ -137,6 +164,18 @@ on_head(void *ctx, struct httpd_req *req)
     if (rc == 0)
         rc = content_check(r);
     (void)rc; /* not 0: it is answered, and no body comes */
+}
+
+static void
+on_head(void *ctx, struct httpd_req *req)
+{
+    begin(ctx, req, false);
+}
+
+static void
+on_metrics_head(void *ctx, struct httpd_req *req)
+{
+    begin(ctx, req, true);
 }
 
 static void
@@ -179,6 +218,29 @@ api_free(struct api *api)
     free(api);
 }
 
+static int
+open_metrics(struct api *api, struct err *err)
+{
+    const struct httpd_options httpd = {
+        .handler = {api, on_metrics_head, on_body, on_over, on_refuse},
+        .listen = api->options.metrics_listen,
+        .listen_fd = -1,
+        .threads = 1,
+        .max_connections = WATCHERS_MAX,
+        .max_body_bytes = 0,
+        .idle_timeout_s = IDLE_TIMEOUT_S,
+        .head_timeout_s = HEAD_TIMEOUT_S,
+        .flow_timeout_s = FLOW_TIMEOUT_S,
+        .spare_after_ms = SPARE_AFTER_MS,
+        .body_mem = &mem_heap,
+    };
+
+    if (!httpd.listen)
+        return 0;
+    int rc = httpd_open(&api->metrics, &httpd, err);
+    return rc == 0 ? 0 : err_wrap(err, "--metrics-listen");
+}
+
 int
 api_open(struct api **out, const struct api_options *options, struct err *err)
 {
@@ -203,6 +265,8 @@ api_open(struct api **out, const struct api_options *options, struct err *err)
         .listen_fd = options->listen_fd,
         .threads = options->threads,
         .max_connections = options->max_connections,
+        .max_connections_per_address = options->max_connections_per_address,
+        .tls = options->tls,
         .max_body_bytes = max_body,
         .idle_timeout_s = IDLE_TIMEOUT_S,
         .head_timeout_s = HEAD_TIMEOUT_S,
@@ -211,19 +275,25 @@ api_open(struct api **out, const struct api_options *options, struct err *err)
         .body_mem = options->body_mem,
     };
     int rc = httpd_open(&api->httpd, &httpd, err);
-    if (rc != 0) {
-        pthread_key_delete(api->batch_key);
-        api_free(api);
-        return rc;
-    }
-    *out = api;
-    return 0;
+    if (rc == 0)
+        rc = open_metrics(api, err);
+    if (rc != 0)
+        api_close(api);
+    else
+        *out = api;
+    return rc;
 }
 
 const char *
 api_address(const struct api *api)
 {
     return httpd_address(api->httpd);
+}
+
+const char *
+api_metrics_address(const struct api *api)
+{
+    return api->metrics ? httpd_address(api->metrics) : NULL;
 }
 
 void
@@ -238,6 +308,7 @@ api_close(struct api *api)
 {
     if (!api)
         return;
+    httpd_close(api->metrics);
     httpd_close(api->httpd);
     /* The threads, and with them their batches, are gone. */
     pthread_key_delete(api->batch_key);

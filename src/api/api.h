@@ -12,12 +12,17 @@ struct geoip;
 struct api_options {
     struct engine *engine;
     const char *listen;
-    int listen_fd; /* -1, or a listening socket (ownership moves) */
+    int listen_fd;   /* -1, or a listening socket (ownership moves) */
+    struct tls *tls; /* NULL = plain HTTP; the caller's */
+    /* ADDR:PORT of a listener, without TLS, for /healthz, /readyz and /metrics, which
+     * `listen` has no more then; NULL = none. Whoever reaches it may ask. */
+    const char *metrics_listen;
     unsigned threads;
     unsigned max_connections;
-    size_t max_request_bytes; /* of an ingest request */
-    size_t max_events;        /* of an ingest request */
-    struct mem *body_mem;     /* the ingest budget: over it, 503 + Retry-After */
+    unsigned max_connections_per_address; /* 0 = no limit of its own */
+    size_t max_request_bytes;             /* of an ingest request */
+    size_t max_events;                    /* of an ingest request */
+    struct mem *body_mem; /* the ingest budget: over it, 503 + Retry-After */
     /* Public routes: a second, and at once; rate 0 = without a limit. */
     uint32_t address_rate, address_burst;
     uint32_t channel_rate, channel_burst;
@@ -32,7 +37,8 @@ struct api_options {
 int api_open(struct api **out, const struct api_options *options,
              struct err *err) must_check;
 const char *api_address(const struct api *api);
-/* /readyz says 503 and no new connection is taken; requests that are in are answered.
- */
+const char *api_metrics_address(const struct api *api); /* NULL = none */
+/* /readyz says 503 and no new connection is taken (but of watchers, on their own
+ * listener); requests that are in are answered. */
 void api_quiesce(struct api *api);
 void api_close(struct api *api); /* NULL is fine */

@@ -20,6 +20,7 @@ struct api {
     struct api_options options;
     struct engine *engine;
     struct httpd *httpd;
+    struct httpd *metrics;   /* a listener for what watches the server; NULL = none */
     pthread_key_t batch_key; /* each server thread's struct event_batch */
     atomic_bool quiesced;
     atomic_bool backing_up;                        /* until the client has all of it */
@@ -32,8 +33,9 @@ struct api_request {
     struct httpd_req *req;
     const struct route *route;
     struct slice channel_id, id; /* from the path; p NULL where the route has none */
-    bool platform; /* not a path of ours: answers are in the platform's form */
-    bool cors;     /* a web page of an origin that may ask: it may read the answer */
+    bool on_metrics; /* it came in on the listener for what watches the server */
+    bool platform;   /* not a path of ours: answers are in the platform's form */
+    bool cors;       /* a web page of an origin that may ask: it may read the answer */
     struct key key;
     struct channel *channel; /* a reference; NULL on routes above channels */
     struct webhook *webhook; /* a reference, for handlers that need it until the end */

@@ -168,6 +168,14 @@ is_own(const char *path)
     return strcmp(path, "/v1") == 0;
 }
 
+/* What watches the server is on a listener of its own, or on the one that there is. */
+static bool
+is_here(const struct api_request *r, const struct route *route)
+{
+    return !r->api->options.metrics_listen ||
+           (route->access == ROUTE_LOCAL) == r->on_metrics;
+}
+
 unsigned
 router_find(struct api_request *r, const char *method, const char *path,
             char allow[ROUTER_ALLOW])
@@ -181,7 +189,7 @@ router_find(struct api_request *r, const char *method, const char *path,
     for (size_t i = 0; i < all->n; i++) {
         const struct route *route = &all->routes[i];
         struct captures found;
-        if (!match(route->pattern, path, r->platform, &found))
+        if (!is_here(r, route) || !match(route->pattern, path, r->platform, &found))
             continue;
         if (strcmp(route->method, method) == 0) {
             r->route = route;

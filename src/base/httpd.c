@@ -31,7 +31,13 @@ least_busy(struct httpd *httpd)
 static void
 take_connection(void *ctx, int fd, const struct sockaddr *peer, socklen_t peer_len)
 {
-    worker_give(least_busy(ctx), conn_new(fd, peer, peer_len));
+    struct httpd *httpd = ctx;
+    struct httpd_conn *conn = conn_new(httpd->options.tls, fd, peer, peer_len);
+
+    if (conn)
+        worker_give(least_busy(httpd), conn);
+    else
+        acceptor_left(&httpd->acceptor, peer);
 }
 
 static void

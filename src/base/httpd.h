@@ -15,6 +15,7 @@
 struct httpd;
 struct httpd_req;
 struct sockaddr;
+struct tls;
 
 struct httpd_handler {
     void *ctx;
@@ -53,6 +54,7 @@ struct httpd_options {
      * somebody else, the longest first. */
     unsigned spare_after_ms;
     struct mem *body_mem; /* where body buffers come from: refusal is answered 503 */
+    struct tls *tls;      /* NULL: plain HTTP. The caller's, and outlives the server */
     int listen_fd; /* -1, or a listening socket to use instead of `listen` (ownership
                       moves) */
 };

@@ -26,12 +26,18 @@
 enum step { STEP_ON, STEP_WAIT, STEP_CLOSE };
 
 struct httpd_conn *
-conn_new(int fd, const struct sockaddr *peer, socklen_t peer_len)
+conn_new(struct tls *tls, int fd, const struct sockaddr *peer, socklen_t peer_len)
 {
-    struct httpd_conn *conn = xcalloc(1, sizeof(*conn));
+    struct tls_stream *stream = tls ? tls_accept(tls, fd) : NULL;
     int on = 1;
 
+    if (tls && !stream) {
+        close(fd);
+        return NULL;
+    }
+    struct httpd_conn *conn = xcalloc(1, sizeof(*conn));
     conn->fd = fd;
+    conn->tls = stream;
     conn->wait = WAIT_NONE;
     if (peer_len <= sizeof(conn->peer))
         memcpy(&conn->peer, peer, peer_len);
@@ -51,6 +57,7 @@ conn_close(struct httpd_conn *conn)
     link_remove(&conn->waiting);
     if (conn->req)
         req_free(conn->req);
+    tls_free(conn->tls);
     close(conn->fd);
     atomic_fetch_sub(&worker->connections, 1);
     acceptor_left(&worker->httpd->acceptor, (struct sockaddr *)&conn->peer);
@@ -71,13 +78,11 @@ conn_moved(const struct httpd_conn *conn)
 
 /* ---- in ---- */
 
-/* How many bytes came; 0: none at the moment; -1: none will. */
 static ssize_t
-receive(struct httpd_conn *conn, char *to, size_t n)
+receive_plain(struct httpd_conn *conn, char *to, size_t n)
 {
-    if (!conn->readable)
-        return 0;
     ssize_t got;
+
     do
         got = recv(conn->fd, to, n, 0);
     while (got < 0 && errno == EINTR);
@@ -87,11 +92,23 @@ receive(struct httpd_conn *conn, char *to, size_t n)
         conn->readable = (size_t)got == n || conn->hung_up;
         return got;
     }
-    if (got < 0 && errno == EAGAIN) {
-        conn->readable = false;
+    if (got == 0 || errno != EAGAIN)
+        return -1;
+    conn->readable = false;
+    return 0;
+}
+
+/* How many bytes came; 0: none at the moment; -1: none will. */
+static ssize_t
+receive(struct httpd_conn *conn, char *to, size_t n)
+{
+    if (!conn->readable)
         return 0;
-    }
-    return -1;
+    if (!conn->tls)
+        return receive_plain(conn, to, n);
+    ssize_t got = tls_receive(conn->tls, to, n);
+    conn->readable = got > 0;
+    return got;
 }
 
 static enum step
@@ -306,6 +323,48 @@ has_left(struct httpd_conn *conn, size_t n)
         conn->req->answer_at += n - head;
 }
 
+/* TLS makes a record of each piece, so a head and a short body are put together; what
+ * is tried again after a 0 begins with the same bytes. */
+static ssize_t
+send_tls(struct httpd_conn *conn, const struct iovec *parts, int n)
+{
+    char *scratch = conn->worker->scratch;
+    size_t size = 0;
+
+    if (n == 1)
+        return tls_send(conn->tls, parts[0].iov_base, parts[0].iov_len);
+    for (int i = 0; i < n; i++) {
+        size_t more = parts[i].iov_len;
+        if (more > SCRATCH_BYTES - size)
+            more = SCRATCH_BYTES - size;
+        memcpy(scratch + size, parts[i].iov_base, more);
+        size += more;
+    }
+    return tls_send(conn->tls, scratch, size);
+}
+
+/* How many bytes left; 0: none at the moment; -1: none will. */
+static ssize_t
+transmit(struct httpd_conn *conn, struct iovec *parts, int n)
+{
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)n};
+    ssize_t done;
+
+    if (!conn->writable)
+        return 0;
+    if (conn->tls) {
+        done = send_tls(conn, parts, n);
+    } else {
+        do
+            done = sendmsg(conn->fd, &message, MSG_NOSIGNAL);
+        while (done < 0 && errno == EINTR);
+        if (done < 0 && errno == EAGAIN)
+            done = 0;
+    }
+    conn->writable = done > 0;
+    return done;
+}
+
 /* STEP_ON: all that there is to send has left. */
 static enum step
 flush(struct httpd_conn *conn)
@@ -313,23 +372,14 @@ flush(struct httpd_conn *conn)
     struct iovec parts[2];
 
     for (size_t sent = 0; sent < SEND_MAX;) {
-        struct msghdr message = {.msg_iov = parts};
         int n = next_parts(conn, parts);
         if (n <= 0)
             return n == 0 ? STEP_ON : STEP_CLOSE;
-        if (!conn->writable)
-            return STEP_WAIT;
-        message.msg_iovlen = (size_t)n;
-        ssize_t done = sendmsg(conn->fd, &message, MSG_NOSIGNAL);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0 && errno != EAGAIN)
-            return STEP_CLOSE;
-        if (done < 0)
-            conn->writable = false;
-        else
-            has_left(conn, (size_t)done);
-        sent += done > 0 ? (size_t)done : 0;
+        ssize_t done = transmit(conn, parts, n);
+        if (done <= 0)
+            return done == 0 ? STEP_WAIT : STEP_CLOSE;
+        has_left(conn, (size_t)done);
+        sent += (size_t)done;
     }
     worker_ready(conn);
     return STEP_WAIT;
@@ -347,6 +397,8 @@ step_answer(struct httpd_conn *conn)
     if (conn->out.cap > OUT_KEEP)
         buf_fini(&conn->out);
     if (conn->last) {
+        if (conn->tls)
+            tls_end(conn->tls);
         shutdown(conn->fd, SHUT_WR);
         conn->stage = CONN_LINGER;
         conn->in_at = conn->in_n;
@@ -390,14 +442,16 @@ step_on(struct httpd_conn *conn)
 }
 
 static enum conn_wait
-wait_in(enum conn_stage stage)
+wait_of(const struct httpd_conn *conn)
 {
     static const enum conn_wait waits[] = {
         [CONN_IDLE] = WAIT_IDLE,     [CONN_HEAD] = WAIT_HEAD, [CONN_BODY] = WAIT_FLOW,
         [CONN_DISCARD] = WAIT_FLOW,  [CONN_HELD] = WAIT_NONE, [CONN_ANSWER] = WAIT_FLOW,
         [CONN_LINGER] = WAIT_LINGER,
     };
-    return waits[stage];
+    if (conn->stage == CONN_IDLE && conn->tls && !tls_is_up(conn->tls))
+        return WAIT_HEAD;
+    return waits[conn->stage];
 }
 
 void
@@ -410,7 +464,7 @@ conn_run(struct httpd_conn *conn)
             return;
         }
         if (step == STEP_WAIT) {
-            enum conn_wait wait = wait_in(conn->stage);
+            enum conn_wait wait = wait_of(conn);
             if (conn->wait != wait)
                 worker_wait(conn, wait);
             return;

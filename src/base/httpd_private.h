@@ -28,6 +28,7 @@
 #include "base/httpd_accept.h"
 #include "base/httpd_parse.h"
 #include "base/httpd_request.h"
+#include "base/tls.h"
 
 /* A body that nobody wants is still read this far beyond the maximum, so that a client
  * that sends before it listens gets its answer and keeps its connection; and so much
@@ -94,7 +95,7 @@ enum conn_stage {
 /* What a connection waits for, and so how long. */
 enum conn_wait {
     WAIT_IDLE,   /* a request's first byte */
-    WAIT_HEAD,   /* the end of its head */
+    WAIT_HEAD,   /* the end of its head; that of TLS's handshake */
     WAIT_FLOW,   /* a body's bytes to come or an answer's to go: so many in so long */
     WAIT_LINGER, /* the client's end */
     WAITS,
@@ -108,6 +109,7 @@ struct httpd_conn {
     enum conn_wait wait;
     usec_t wait_since_us;
     int fd;
+    struct tls_stream *tls; /* NULL: plain */
     enum conn_stage stage;
     bool readable, writable; /* as far as we know */
     bool hung_up;            /* the other side ends: read until that is seen */
@@ -197,7 +199,9 @@ const char *worker_date(struct httpd_worker *worker);
 
 /* ---- httpd_conn.c; all on the worker's thread but conn_new ---- */
 
-struct httpd_conn *conn_new(int fd, const struct sockaddr *peer, socklen_t peer_len);
+/* Takes fd over; NULL: no memory for TLS, and it is closed. */
+struct httpd_conn *conn_new(struct tls *tls, int fd, const struct sockaddr *peer,
+                            socklen_t peer_len);
 /* Goes as far as it can without waiting; may free the connection. */
 void conn_run(struct httpd_conn *conn);
 void conn_close(struct httpd_conn *conn);

@@ -1,6 +1,7 @@
 /* A worker: one thread, its epoll set, its connections, and how long they may wait. */
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -219,6 +220,8 @@ take_event(const struct epoll_event *event)
         return; /* wake_fd: edge-triggered, need not be read */
     conn->hung_up = conn->hung_up || (event->events & ends);
     conn->readable = conn->readable || (event->events & (EPOLLIN | ends));
+    if (conn->tls) /* a handshake may have waited to send before it reads on */
+        conn->readable = conn->readable || (event->events & EPOLLOUT);
     conn->writable = conn->writable || (event->events & (EPOLLOUT | ends));
     conn_run(conn);
 }
@@ -244,8 +247,13 @@ worker_loop(void *arg)
 {
     struct httpd_worker *worker = arg;
     struct epoll_event events[EVENTS_A_TURN];
+    sigset_t pipe;
 
     own = worker;
+    /* TLS writes to its socket, which may be closed at the other end, as to a file. */
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, NULL);
     while (!atomic_load(&worker->stop)) {
         int n = epoll_wait(worker->epoll_fd, events, EVENTS_A_TURN,
                            next_timeout_ms(worker));

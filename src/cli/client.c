@@ -21,6 +21,7 @@ struct client {
     CURL *curl;
     char *base;            /* without a slash at its end */
     char *key;             /* as a header line */
+    const char *ca_file;   /* NULL = the system's */
     const char *data_flag; /* --data, unless that is something else in this command */
     bool loopback;
     const struct client_sink *sink; /* of this request; NULL = none */
@@ -161,6 +162,7 @@ client_open(struct client **out, const struct command_line *line, struct err *er
     struct client *client = xcalloc(1, sizeof(*client));
     int rc = 0;
 
+    client->ca_file = option_text(&line->options, OPTION_SERVER_CA);
     client->data_flag = option_table[data_option(line)].name;
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         rc = err_set(err, E_NO_MEMORY, "libcurl does not start");
@@ -297,6 +299,8 @@ prepare(struct client *client, const char *method, const char *url, const char *
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, client->why);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    if (client->ca_file)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, client->ca_file);
     if (client->loopback)
         curl_easy_setopt(curl, CURLOPT_PROXY, "");
     if (type || strcmp(method, "POST") == 0) {

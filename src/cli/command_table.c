@@ -2,7 +2,7 @@
  */
 #include "cli/command.h"
 
-#define CLIENT  (OPT(URL) | OPT(KEY) | OPT(KEY_DATA) | OPT(JSON))
+#define CLIENT  (OPT(URL) | OPT(KEY) | OPT(KEY_DATA) | OPT(SERVER_CA) | OPT(JSON))
 #define CHANNEL (CLIENT | OPT(CHANNEL))
 /* Where --data is a file that is sent. */
 #define WITH_DATA ((CHANNEL & ~OPT(KEY_DATA)) | OPT(DATA_DIR))
@@ -21,11 +21,12 @@
     (OPT(LISTEN) | OPT(DATA) | OPT(CONFIG) | TARGETS | BACKLOGS | OPT(LOG) |           \
      OPT(LOG_LEVEL) | OPT(SENDERS) | OPT(API_THREADS) | OPT(WINDOW) | OPT(SLOTS) |     \
      OPT(DEADLINE) | OPT(MAX_EVENTS) | OPT(MAX_REQUEST) | OPT(MAX_CONNECTIONS) |       \
-     OPT(INGEST_MEMORY) | OPT(SENDER_MEMORY) | OPT(CACHE) | OPT(DISK_RESERVE) |        \
-     OPT(MAX_DISK) | OPT(DRAIN) | OPT(PUBLIC_METRICS) | OPT(CA_FILE) |                 \
-     OPT(SDK_ADDRESS_RATE) | OPT(SDK_ADDRESS_BURST) | OPT(SDK_CHANNEL_RATE) |          \
-     OPT(SDK_CHANNEL_BURST) | OPT(ADDRESS_HEADER) | OPT(COUNTRY_HEADER) | OPT(GEOIP) | \
-     OPT(NEW_KEY))
+     OPT(MAX_PER_ADDRESS) | OPT(TLS_CERTIFICATE) | OPT(TLS_KEY) |                      \
+     OPT(METRICS_LISTEN) | OPT(INGEST_MEMORY) | OPT(SENDER_MEMORY) | OPT(CACHE) |      \
+     OPT(DISK_RESERVE) | OPT(MAX_DISK) | OPT(DRAIN) | OPT(PUBLIC_METRICS) |            \
+     OPT(CA_FILE) | OPT(SDK_ADDRESS_RATE) | OPT(SDK_ADDRESS_BURST) |                   \
+     OPT(SDK_CHANNEL_RATE) | OPT(SDK_CHANNEL_BURST) | OPT(ADDRESS_HEADER) |            \
+     OPT(COUNTRY_HEADER) | OPT(GEOIP) | OPT(NEW_KEY))
 
 const struct command_group command_groups[] = {
     {"serve", "run the server"},

@@ -104,6 +104,23 @@ const struct option option_table[OPTIONS] = {
     [OPTION_MAX_CONNECTIONS] = {SERVER("max-connections", "MAX_CONNECTIONS"),
                                 INT(1, 100000), .fallback = "4096",
                                 .help = "connections of clients, at most"},
+    [OPTION_MAX_PER_ADDRESS] = {SERVER("max-connections-per-address",
+                                       "MAX_CONNECTIONS_PER_ADDRESS"),
+                                INT(0, 100000), .fallback = "0",
+                                .help = "connections of one address but loopback, at "
+                                        "most; 0 = a quarter of all, or any number "
+                                        "behind a proxy that is named"},
+    [OPTION_TLS_CERTIFICATE] = {SERVER("tls-certificate", "TLS_CERTIFICATE"),
+                                TEXT("FILE"),
+                                .help = "accept TLS instead of plain HTTP, with the "
+                                        "certificate chain in FILE (PEM); read again "
+                                        "on SIGHUP"},
+    [OPTION_TLS_KEY] = {SERVER("tls-key", "TLS_KEY"), TEXT("FILE"),
+                        .help = "the certificate's private key (PEM)"},
+    [OPTION_METRICS_LISTEN] = {SERVER("metrics-listen", "METRICS_LISTEN"),
+                               .type = OPTION_ADDRESS, .value = "ADDR:PORT",
+                               .help = "serve /healthz, /readyz and /metrics there, to "
+                                       "whoever reaches it, and no more at --listen"},
     [OPTION_INGEST_MEMORY] = {SERVER("ingest-memory", "INGEST_MEMORY"),
                               SIZE(MIB(1), GIB(1024)), .fallback = "64MiB",
                               .help =
@@ -301,6 +318,9 @@ const struct option option_table[OPTIONS] = {
     [OPTION_URL] = {FLAG("url"), .variable = "PUSHWIRE_URL", .type = OPTION_SERVER,
                     .value = "URL", .fallback = "http://127.0.0.1:8420",
                     .help = "the server"},
+    [OPTION_SERVER_CA] = {FLAG("ca-file"), .variable = "PUSHWIRE_CA_FILE", TEXT("FILE"),
+                          .help = "trust the certificates in FILE instead of the "
+                                  "system's"},
     [OPTION_KEY] = {FLAG("key"), .variable = "PUSHWIRE_KEY", TEXT("KEY"),
                     .help = "the API key; default: the one in DIR/admin.key"},
     [OPTION_KEY_DATA] = {FLAG("data"), .variable = "PUSHWIRE_DATA", TEXT("DIR"),

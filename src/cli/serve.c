@@ -100,7 +100,10 @@ say_listening(const struct server *server)
              LOG_S("address", api_address(server->api)),
              LOG_S("data", option_text(options, OPTION_DATA)),
              LOG_I("senders", server_senders(options)));
-    printf("listening on http://%s\n", api_address(server->api));
+    if (api_metrics_address(server->api))
+        printf("metrics on http://%s\n", api_metrics_address(server->api));
+    printf("listening on http%s://%s\n", server->tls ? "s" : "",
+           api_address(server->api));
     fflush(stdout);
 }
 

@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "base/geoip.h"
 #include "base/mem.h"
+#include "base/tls.h"
 #include "cli/command.h"
 #include "cli/targets.h"
 #include "engine/engine.h"
@@ -22,6 +23,7 @@ struct server {
     struct engine *engine;
     struct api *api;
     struct geoip *geoip;
+    struct tls *tls; /* NULL: the API is plain HTTP */
     struct mem_budget ingest;
     struct guard guard;
     char dns[TARGETS_DNS_MAX];

@@ -110,6 +110,34 @@ open_engine(struct server *server, struct err *err)
     return engine_open(&server->engine, &engine, err);
 }
 
+/* The rest of the world is behind an address that is named: a proxy's own has them all.
+ */
+static unsigned
+per_address(const struct options *options)
+{
+    unsigned n = (unsigned)option_number(options, OPTION_MAX_PER_ADDRESS);
+    unsigned all = (unsigned)option_number(options, OPTION_MAX_CONNECTIONS);
+
+    if (n > 0 || option_text(options, OPTION_ADDRESS_HEADER))
+        return n;
+    return all < 4 ? 1 : all / 4;
+}
+
+static int
+open_tls(struct server *server, struct err *err)
+{
+    const char *certificate = option_text(server->options, OPTION_TLS_CERTIFICATE);
+    const char *key = option_text(server->options, OPTION_TLS_KEY);
+
+    if (!certificate && !key)
+        return 0;
+    if (!certificate || !key)
+        return err_set(err, E_INVALID,
+                       "--tls-certificate and --tls-key go together: %s is missing",
+                       certificate ? "--tls-key" : "--tls-certificate");
+    return tls_open(&server->tls, certificate, key, err);
+}
+
 static int
 open_api(struct server *server, struct err *err)
 {
@@ -121,8 +149,11 @@ open_api(struct server *server, struct err *err)
         .engine = server->engine,
         .listen = option_text(options, OPTION_LISTEN),
         .listen_fd = -1,
+        .tls = server->tls,
+        .metrics_listen = option_text(options, OPTION_METRICS_LISTEN),
         .threads = threads(options, OPTION_API_THREADS, API_THREADS_MAX),
         .max_connections = (unsigned)option_number(options, OPTION_MAX_CONNECTIONS),
+        .max_connections_per_address = per_address(options),
         .max_request_bytes = (size_t)option_number(options, OPTION_MAX_REQUEST),
         .max_events = (size_t)option_number(options, OPTION_MAX_EVENTS),
         .body_mem = &server->ingest.mem,
@@ -138,6 +169,8 @@ open_api(struct server *server, struct err *err)
     int rc = api_open(&server->api, &api, err);
     if (rc == 0) /* whatever port that was */
         guard_own_port(&server->guard, targets_port(api_address(server->api)));
+    if (rc == 0 && api_metrics_address(server->api))
+        guard_own_port(&server->guard, targets_port(api_metrics_address(server->api)));
     return rc;
 }
 
@@ -184,6 +217,8 @@ server_open(struct server *server, struct err *err)
     if (rc == 0)
         rc = open_geoip(server, err);
     if (rc == 0)
+        rc = open_tls(server, err);
+    if (rc == 0)
         rc = open_store(server, err);
     if (rc == 0)
         rc = open_engine(server, err);
@@ -204,12 +239,19 @@ server_close(struct server *server)
     if (server->store)
         server->store->backend->close(server->store);
     geoip_close(server->geoip);
+    tls_close(server->tls);
     guard_fini(&server->guard);
 }
 
 void
 server_reload(struct server *server)
 {
-    (void)server;
-    log_msg(LOG_INFO, "SIGHUP: nothing is read again while the server runs");
+    struct err err = {0};
+
+    if (!server->tls)
+        log_msg(LOG_INFO, "SIGHUP: there is no certificate to read again");
+    else if (tls_reload(server->tls, &err) == 0)
+        log_msg(LOG_INFO, "SIGHUP: the certificate has been read again");
+    else
+        log_msg(LOG_ERROR, "SIGHUP: the certificate stays as it was: %s", err.text);
 }

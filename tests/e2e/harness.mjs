@@ -153,7 +153,7 @@ export class Program {
   }
 
   async listening() {
-    const match = await this.line(/listening on (http:\/\/\S+)/);
+    const match = await this.line(/listening on (https?:\/\/\S+)/);
     this.url = match[1];
     return this;
   }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import test from 'node:test';
-import { Server, click, within } from './harness.mjs';
+import { Server, click, rawRequest, within } from './harness.mjs';
 
 const server = await Server.start();
 const C = 'smuggling';
@@ -94,6 +94,25 @@ test('a request that a proxy passed on is not one from this machine', async (t) 
     }
   }
   assert.equal((await server.call('GET', '/v1/channels', { headers: marks[0] })).status, 200);
+});
+
+test('a name that was made to lead here does not open what is for this machine', async (t) => {
+  const shared = await Server.start({ args: ['--public-metrics'] });
+  t.after(() => shared.stop());
+  const status = async (at, target, host) =>
+    Number((await rawRequest(at.url, `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n${key}\r\n`))
+      .slice(9, 12));
+  for (const host of ['127.0.0.1', 'localhost:8420', '[::1]:8420', 'LOCALHOST', '192.0.2.7']) {
+    assert.equal(await status(server, '/metrics', host), 200, host);
+  }
+  for (const host of ['evil.example', 'evil.example:8420', 'localhost.evil.example', '127.0.0.1.evil.example',
+    '[::1', '[evil.example]', '127.0.0.1evil', 'localhos']) {
+    for (const target of ['/healthz', '/readyz', '/metrics']) {
+      assert.equal(await status(server, target, host), 421, `${host} ${target}`);
+    }
+    assert.equal(await status(server, '/v1/channels', host), 200, host); // a key is asked for there
+    assert.equal(await status(shared, '/metrics', host), 200, host);
+  }
 });
 
 test('the server ends cleanly', async () => {

@@ -147,7 +147,7 @@ ask(struct fixture *f, unsigned status, struct ask ask)
     const char *method = ask.method ? ask.method : ask.body ? "POST" : "GET";
 
     buf_init(&out, ANSWER_MAX);
-    buf_addf(&out, "%s %s HTTP/1.1\r\nHost: here\r\nConnection: close\r\n", method,
+    buf_addf(&out, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", method,
              ask.path);
     if (ask.key)
         buf_addf(&out, "Authorization: Bearer %s\r\n", ask.key);

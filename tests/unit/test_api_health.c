@@ -227,8 +227,8 @@ a_server_that_ends_is_not_ready_and_takes_no_more(void **state)
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         snprintf(bytes, sizeof(bytes),
-                 "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
-                 "GET %s HTTP/1.1\r\nHost: h\r\nAuthorization: %s\r\n",
+                 "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n"
+                 "GET %s HTTP/1.1\r\nHost: localhost:1\r\nAuthorization: %s\r\n",
                  rows[i].path, f->admin);
         fds[i] = ask_start(f, bytes, strlen(bytes));
         /* the first answer says that the connection is taken */
