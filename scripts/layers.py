@@ -36,6 +36,7 @@ EXCEPTIONS = {
 OWNERS = {
     "openssl/*": ["src/base/crypto*.c", "src/base/tls.c"],
     "maxminddb.h": ["src/base/geoip.c"],
+    "seccomp.h": ["src/base/sandbox_calls.c"],
     "sqlite3.h": ["src/store/sqlite*.[ch]", "tests/store/*.c"],
     "curl/*": ["src/send/curl*.[ch]", "src/send/url.c", "src/cli/client.c"],
     "ares.h": ["src/send/resolve.c"],
@@ -46,7 +47,7 @@ OWNERS = {
 # The C library and the kernel: anybody's.
 SYSTEM = re.compile(
     r"^(sys|net|netinet|arpa|linux)/|^(alloca|assert|ctype|dirent|errno|fcntl|getopt|ifaddrs|inttypes|langinfo"
-    r"|limits|locale|math|netdb|poll|pthread|sched|setjmp|signal|stdarg|stdatomic"
+    r"|grp|limits|locale|math|netdb|poll|pwd|pthread|sched|setjmp|signal|stdarg|stdatomic"
     r"|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|termios|time"
     r"|unistd|wchar)\.h$"
 )

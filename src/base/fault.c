@@ -17,6 +17,13 @@ static const struct {
     {"sync-off", "the database is never synced"},
     {"sync-believed", "a sync that failed is taken for a full disk"},
     {"acked-early", "seven groups of eight are acknowledged before their commit"},
+    {"escape-read", "an intruder reads /etc/shadow"},
+    {"escape-write", "an intruder writes to /tmp"},
+    {"escape-exec", "an intruder runs another program"},
+    {"escape-sniff", "an intruder opens a packet socket"},
+    {"escape-trace", "an intruder asks to be traced"},
+    {"escape-code", "an intruder maps memory for code of its own"},
+    {"escape-fork", "an intruder starts a process"},
 };
 
 static bool on[ARRAY_LEN(switches)];

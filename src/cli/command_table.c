@@ -17,6 +17,9 @@
     (OPT(DEV) | OPT(ALLOW) | OPT(DENY) | OPT(PORTS) | OPT(ALLOW_HTTP) | OPT(NAT64) |   \
      OPT(ALLOW_METADATA) | OPT(DNS) | OPT(EGRESS_PROXY))
 
+/* What the process is and gives up. */
+#define PROCESS (OPT(USER) | OPT(SANDBOX))
+
 #define SERVE                                                                          \
     (OPT(LISTEN) | OPT(DATA) | OPT(CONFIG) | TARGETS | BACKLOGS | OPT(LOG) |           \
      OPT(LOG_LEVEL) | OPT(SENDERS) | OPT(API_THREADS) | OPT(WINDOW) | OPT(SLOTS) |     \
@@ -26,7 +29,7 @@
      OPT(DISK_RESERVE) | OPT(MAX_DISK) | OPT(DRAIN) | OPT(PUBLIC_METRICS) |            \
      OPT(CA_FILE) | OPT(SDK_ADDRESS_RATE) | OPT(SDK_ADDRESS_BURST) |                   \
      OPT(SDK_CHANNEL_RATE) | OPT(SDK_CHANNEL_BURST) | OPT(ADDRESS_HEADER) |            \
-     OPT(COUNTRY_HEADER) | OPT(GEOIP) | OPT(NEW_KEY))
+     OPT(COUNTRY_HEADER) | OPT(GEOIP) | OPT(NEW_KEY) | PROCESS)
 
 const struct command_group command_groups[] = {
     {"serve", "run the server"},

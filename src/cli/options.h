@@ -56,6 +56,8 @@ enum option_id {
     OPTION_COUNTRY_HEADER,
     OPTION_GEOIP,
     OPTION_NEW_KEY,
+    OPTION_USER,
+    OPTION_SANDBOX,
     /* restore */
     OPTION_SEND_WAITING,
     OPTION_CANCEL_WAITING,

@@ -21,6 +21,14 @@ log_level(unsigned at)
     return at < ARRAY_LEN(names) ? names[at] : NULL;
 }
 
+/* In the order of serve_sandbox.c's enum how. */
+static const char *
+sandbox(unsigned at)
+{
+    static const char *const names[] = {"on", "strict", "off"};
+    return at < ARRAY_LEN(names) ? names[at] : NULL;
+}
+
 static const char *
 role(unsigned at)
 {
@@ -210,6 +218,13 @@ const struct option option_table[OPTIONS] = {
     [OPTION_CANCEL_WAITING] = {FLAG("cancel-waiting"), .type = OPTION_BOOL,
                                .help = "leave webhooks as they are, and cancel what "
                                        "waits"},
+    [OPTION_USER] = {SERVER("user", "USER"), TEXT("NAME"),
+                     .help = "when started as root, become this user for good"},
+    [OPTION_SANDBOX] = {SERVER("sandbox", "SANDBOX"), WORD("HOW", sandbox),
+                        .fallback = "on",
+                        .help = "what the process gives up once it runs: all that the "
+                                "system can take; strict refuses to start if that is "
+                                "less than everything; off is for debuggers"},
 
     [OPTION_RECEIVE_AT] = {FLAG("listen"), .type = OPTION_ADDRESS, .value = "ADDR:PORT",
                            .fallback = "127.0.0.1:8421",

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/sandbox.h"
 #include "cli/serve.h"
 
 /* Beyond the drain: for clients to read their last answers and the store to close. */
@@ -161,6 +162,7 @@ serve_run(const struct command_line *line)
         return command_misused(line, "--max-request is more than --ingest-memory: such "
                                      "a request would never be taken");
 
+    sandbox_clean();
     /* Blocked before the first thread starts, so that the signals wait for this one. */
     signal(SIGPIPE, SIG_IGN);
     all_signals(&set);
@@ -170,7 +172,9 @@ serve_run(const struct command_line *line)
 
     int rc = server_open(&server, &err);
     if (rc == 0) {
+        sandbox_close_on_exec();
         say_listening(&server);
+        server_try_to_escape();
         run_until_end(&server);
         drain(&server);
     }

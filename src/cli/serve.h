@@ -1,7 +1,7 @@
 /*
  * What the files of `pushwire serve` share: serve.c (the command: up, signals, down),
- * serve_parts.c (from options to parts), serve_key.c (the admin key). They alone know
- * what is behind the API.
+ * serve_parts.c (from options to parts), serve_sandbox.c (what the process gives up),
+ * serve_key.c (the admin key). They alone know what is behind the API.
  */
 #pragma once
 
@@ -41,6 +41,19 @@ void server_close(struct server *server);
 void server_reload(struct server *server);
 /* Sender threads: as told, or one per core. */
 unsigned server_senders(const struct options *options);
+
+/* ---- serve_sandbox.c ---- */
+
+/* Becomes the user that is asked for. Before anything is opened that is not root's. */
+int server_become_user(struct server *server, struct err *err) must_check;
+/* Gives up what is not needed from here on. Before the first thread starts. */
+int server_enter_sandbox(struct server *server, struct err *err) must_check;
+
+/* ---- serve_escape.c ---- */
+
+/* In a build with faults: does what an intruder would, as far as PUSHWIRE_FAULT says.
+ * On any thread. */
+void server_try_to_escape(void);
 
 /* ---- serve_key.c ---- */
 

@@ -213,6 +213,8 @@ server_open(struct server *server, struct err *err)
     if (rc == 0)
         rc = targets_dns(server->options, server->dns, err);
     if (rc == 0)
+        rc = server_become_user(server, err);
+    if (rc == 0)
         rc = check_ca_file(server, err);
     if (rc == 0)
         rc = open_geoip(server, err);
@@ -220,6 +222,8 @@ server_open(struct server *server, struct err *err)
         rc = open_tls(server, err);
     if (rc == 0)
         rc = open_store(server, err);
+    if (rc == 0)
+        rc = server_enter_sandbox(server, err);
     if (rc == 0)
         rc = open_engine(server, err);
     if (rc == 0)
