@@ -173,10 +173,10 @@ export class Program {
 }
 
 export class Server extends Program {
-  constructor({ dir = temporaryFolder(), args = [], env = {}, dev = true, bin, wrap } = {}) {
+  constructor({ dir = temporaryFolder(), args = [], env = {}, dev = true, listen = '127.0.0.1:0', bin, wrap } = {}) {
     const data = path.join(dir, 'data');
     super(
-      ['serve', '--listen', '127.0.0.1:0', '--data', data, ...(dev ? ['--dev'] : []), ...args],
+      ['serve', '--listen', listen, '--data', data, ...(dev ? ['--dev'] : []), ...args],
       { env, cwd: dir, bin, wrap },
     );
     this.dir = dir;
@@ -335,11 +335,11 @@ export class Receiver {
     });
   }
 
-  static async open(answer) {
+  static async open(answer, host = '127.0.0.1') {
     const receiver = new Receiver(answer);
-    receiver.server.listen(0, '127.0.0.1');
+    receiver.server.listen(0, host);
     await once(receiver.server, 'listening');
-    receiver.url = `http://127.0.0.1:${receiver.server.address().port}/`;
+    receiver.url = `http://${host}:${receiver.server.address().port}/`;
     return receiver;
   }
 

@@ -114,20 +114,29 @@ export class Oracle {
   // ---- receivers ----
 
   // A receiver and its webhook. `answer(res, call, nth)` answers the nth call of an event and
-  // returns the status, or null if it gave none; without it 200. `retry` as the API has it.
-  async webhook(server, { answer, retry = SOON, more = {} } = {}) {
-    const hook = { calls: new Map(), retry, duplicates: 0, repeats: new Map() };
+  // returns the status, null if it gave none, or { status, unknown: true } when nobody can say
+  // whether it arrived; without it 200. `retry` as the API has it.
+  // `lossy`: an answer may get lost on the way, so that no outcome is sure. `host` is where the
+  // receiver listens.
+  async webhook(server, { answer, retry = SOON, more = {}, lossy = false, host } = {}) {
+    const hook = { calls: new Map(), retry, duplicates: 0, repeats: new Map(), lossy };
     hook.receiver = await Receiver.open(async (res, call) => {
       const seen = this.arrive(hook, call);
-      if (answer) seen.status = (await answer(res, call, seen.n)) ?? null;
+      if (answer) this.said(seen, await answer(res, call, seen.n));
       else res.writeHead((seen.status = 200)).end();
       seen.answeredAt = performance.now();
       if (seen.status >= 200 && seen.status < 300) seen.of.ok ??= seen;
-    });
+    }, host);
     const made = await server.webhook(this.channel, hook.receiver.url, { retry, ...more });
     Object.assign(hook, { id: made._id, secret: Buffer.from(made.secret.slice(6), 'base64') });
     this.webhooks.push(hook);
     return hook;
+  }
+
+  said(seen, given) {
+    const { status, unknown } = typeof given === 'object' && given ? given : { status: given };
+    seen.status = status ?? null;
+    seen.unknown = unknown;
   }
 
   arrive(hook, call) {
@@ -175,7 +184,7 @@ export class Oracle {
 
   repeated(hook, call, of) {
     hook.duplicates++;
-    if (of.ok.epoch === this.epoch && !of.ok.unknown) {
+    if (of.ok.epoch === this.epoch && !of.ok.unknown && !hook.lossy) {
       this.violation('I3', `${call.id}: called again after a 2xx that nothing came after`);
     }
     if (this.ended.get(callId(call.id, hook.id)) === 'succeeded') {
@@ -212,6 +221,14 @@ export class Oracle {
       await eventually('a dead program\'s connections are closed', () => hook.receiver.connections.size === 0);
     }
     this.epoch++;
+  }
+
+  // The program may not have heard what receivers have said since then: it was stopped, or its
+  // deadlines passed. Those calls may come again.
+  doubt(since) {
+    for (const { calls } of this.webhooks) {
+      for (const { ok } of calls.values()) if (ok && ok.answeredAt >= since) ok.unknown = true;
+    }
   }
 
   // Keeps what the program says has ended, for I6. Gives how many calls it looked at.

@@ -84,6 +84,16 @@ export class Rig {
     return server;
   }
 
+  // Likewise for what may die while it starts: null when it did.
+  async startOrNot(options) {
+    try {
+      return await this.start(options);
+    } catch (error) {
+      if (/ended without/.test(error.message)) return null;
+      throw error;
+    }
+  }
+
   // One trial that was survived, unless it throws.
   async survive(trial) {
     this.tried++;
@@ -113,6 +123,17 @@ export class Rig {
     for (const server of this.servers) if (!server.end) await server.stop('SIGKILL');
     for (const what of this.later.reverse()) await what();
   }
+}
+
+// The environment of a program whose C library fails as preload.c says.
+let preloaded;
+export function preload(words) {
+  if (!preloaded) {
+    preloaded = path.join(temporaryFolder(), 'preload.so');
+    const source = path.join(ROOT, 'tests/torture/preload.c');
+    execFileSync('cc', ['-O1', '-fno-builtin', '-shared', '-fPIC', '-o', preloaded, source]);
+  }
+  return { LD_PRELOAD: preloaded, PUSHWIRE_PRELOAD: words };
 }
 
 // ---- what a fault may need, and whether it is here ----
