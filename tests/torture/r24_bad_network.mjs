@@ -12,9 +12,11 @@ export const minutes = 2;
 
 const sh = (...argv) => execFileSync(argv[0], argv.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
 
+let networks = 0;
+
 // A namespace with the program, joined to this one by a pair of interfaces.
 function network(t) {
-  const tag = `pwt${process.pid}`;
+  const tag = `pwt${process.pid}n${++networks}`; // what is gone may take a while to go
   const [here, there] = [`${tag}a`, `${tag}b`];
   const octet = process.pid % 250;
   const inside = (...argv) => sh('ip', 'netns', 'exec', tag, ...argv);
@@ -34,9 +36,9 @@ function network(t) {
     // Loses packets of the receiver's port, in both directions, and lets the API alone.
     lose(port, percent) {
       const rule = `numgen random mod 100 < ${percent} drop`;
-      inside('nft', `flush ruleset; table inet t {
-        chain out { type filter hook output priority 0; tcp dport ${port} ${rule}; }
-        chain in { type filter hook input priority 0; tcp sport ${port} ${rule}; } }`);
+      inside('nft', ['flush ruleset', 'table inet t {',
+        `chain out { type filter hook output priority 0; tcp dport ${port} ${rule}; }`,
+        `chain in { type filter hook input priority 0; tcp sport ${port} ${rule}; }`, '}'].join('\n'));
     },
     heal: () => inside('nft', 'flush ruleset'),
     slow: () => inside('tc', 'qdisc', 'add', 'dev', there, 'root', 'tbf', 'rate', '64kbit', 'burst', '4k', 'latency', '400ms'),
