@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/targets.h"
 #include "send/resolve.h"
+#include "send/transport.h"
 #include "send/url.h"
 
 #define OUTPUT_MAX ((size_t)64 << 10)
@@ -242,6 +243,8 @@ check_run(const struct command_line *line)
         .proxy = option_text(&line->options, OPTION_EGRESS_PROXY),
     };
     struct err err = {0};
+
+    transport_ignore_environment(); /* as serve does */
     char servers[TARGETS_DNS_MAX];
 
     int rc = targets_read(&check.guard, &line->options, &err);

@@ -164,6 +164,7 @@ serve_run(const struct command_line *line)
 
     sandbox_clean();
     /* Blocked before the first thread starts, so that the signals wait for this one. */
+    transport_ignore_environment();
     signal(SIGPIPE, SIG_IGN);
     all_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);

@@ -446,6 +446,23 @@ transport_close(struct transport *transport)
     free(ct);
 }
 
+void
+transport_ignore_environment(void)
+{
+    static const char *const names[] = {
+        /* libcurl opens this file as soon as it is initialized */
+        "SSLKEYLOGFILE",
+        /* these it is told to leave alone, too */
+        "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+        "no_proxy", "NO_PROXY", "NETRC", "CURL_CA_BUNDLE", "CURL_HOME", "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        /* and c-ares these */
+        "LOCALDOMAIN", "RES_OPTIONS", "HOSTALIASES", "CARES_HOSTS"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        unsetenv(names[i]);
+}
+
 static pthread_once_t global_once = PTHREAD_ONCE_INIT;
 static CURLcode global_code;
 

@@ -416,6 +416,18 @@ connect_reason(const struct request *request)
     return os_errno == ECONNREFUSED ? "connection refused" : "connection failed";
 }
 
+/* Whether the proxy said no to the connection it was asked for. */
+static bool
+proxy_refused(const struct request *request)
+{
+    long status = 0;
+
+    if (!request->transport->proxy.used)
+        return false;
+    curl_easy_getinfo(request->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+    return status != 0 && (status < 200 || status > 299);
+}
+
 /* Why there is no complete header block; few and fixed words. */
 static const char *
 failure_reason(const struct request *request, CURLcode code)
@@ -428,6 +440,8 @@ failure_reason(const struct request *request, CURLcode code)
         return NOT_ALLOWED;
     if (request->refusal)
         return request->refusal;
+    if (proxy_refused(request))
+        return "egress proxy failed";
     if (answer_headers_too_long(&request->answer))
         return "response headers over 64 KiB";
     switch ((int)code) { /* an int: the codes of libcurl are many */

@@ -468,18 +468,22 @@ open_channel(ares_channel *out, const char *servers, int timeout_ms,
 {
     static char lookups[] = "fb"; /* /etc/hosts, then DNS */
     struct ares_options options = {
-        /* Names are whole: no search list, and no aliases of the environment. */
+        /* Names are whole: no search list (which the flag alone does not prevent), and
+         * no aliases of the environment. */
         .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES,
+        .domains = NULL,
+        .ndomains = 0,
+        .ndots = 0,
         .timeout = timeout_ms,
         .tries = TRIES,
         .lookups = lookups,
         .sock_state_cb = on_socket,
         .sock_state_cb_data = resolver,
     };
-    int status =
-        ares_init_options(out, &options,
-                          ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
-                              ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB);
+    int status = ares_init_options(
+        out, &options,
+        ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
+            ARES_OPT_DOMAINS | ARES_OPT_NDOTS | ARES_OPT_SOCK_STATE_CB);
 
     if (status != ARES_SUCCESS || !servers)
         return status;

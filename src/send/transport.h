@@ -71,5 +71,9 @@ struct transport_options {
                                  through; NULL = none */
 };
 
+/* Forgets what of the environment would say where calls go, whom they trust, or who may
+ * read along. Before the first thread starts. */
+void transport_ignore_environment(void);
+
 int transport_curl_open(struct transport **out, const struct transport_options *options,
                         struct err *err) must_check;
