@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
+#include "cli/secret_option.h"
 #include "cli/value.h"
 
 #define SILENCE_S  30L   /* without a byte, to connect or while a request lasts */
@@ -33,10 +34,10 @@ struct client {
 
 /* The file is meant when somebody named it and said nothing stronger about a key. */
 static bool
-key_is_given(const struct options *options, enum option_id data)
+is_given(const struct options *options, enum option_id id, enum option_id data)
 {
-    return option_given(options, OPTION_KEY) &&
-           option_source(options, OPTION_KEY) >= option_source(options, data);
+    return option_given(options, id) &&
+           option_source(options, id) >= option_source(options, data);
 }
 
 static enum option_id
@@ -50,10 +51,8 @@ read_key(char **out, const struct command_line *line, struct err *err)
 {
     const struct options *options = &line->options;
     enum option_id data = data_option(line);
-    if (key_is_given(options, data)) {
-        *out = xstrdup(option_text(options, OPTION_KEY));
-        return 0;
-    }
+    if (is_given(options, OPTION_KEY, data) || is_given(options, OPTION_KEY_FILE, data))
+        return secret_option(options, OPTION_KEY, OPTION_KEY_FILE, out, err);
 
     struct buf path;
     size_t n;
@@ -69,8 +68,8 @@ read_key(char **out, const struct command_line *line, struct err *err)
         (*out)[strcspn(*out, "\r\n")] = '\0';
     else
         err_wrap(err,
-                 "no key: give one with --key or PUSHWIRE_KEY, or the server's "
-                 "data folder with PUSHWIRE_DATA or --%s",
+                 "no key: give one with --key-file, --key or PUSHWIRE_KEY, or the "
+                 "server's data folder with PUSHWIRE_DATA or --%s",
                  option_table[data].name);
     return rc;
 }
@@ -96,7 +95,7 @@ set_key(struct client *client, const struct command_line *line, struct err *err)
         if (!client->key)
             rc = err_set(err, E_INVALID, "the key is too long");
     }
-    free(key);
+    xfree_secret(key);
     return rc;
 }
 
@@ -187,7 +186,7 @@ client_close(struct client *client)
         return;
     curl_easy_cleanup(client->curl);
     free(client->base);
-    free(client->key);
+    xfree_secret(client->key);
     free(client);
     curl_global_cleanup();
 }

@@ -70,6 +70,7 @@ int webhook_delete(const struct command_line *line);
 int webhook_enable(const struct command_line *line);
 int webhook_disable(const struct command_line *line);
 int webhook_secret(const struct command_line *line);
+int webhook_rotate(const struct command_line *line);
 int webhook_test(const struct command_line *line);
 
 int event_list(const struct command_line *line);
@@ -106,3 +107,4 @@ int config_change(const struct command_line *line);
 int key_create(const struct command_line *line);
 int key_list(const struct command_line *line);
 int key_delete(const struct command_line *line);
+int key_rotate_master(const struct command_line *line);

@@ -2,7 +2,8 @@
  */
 #include "cli/command.h"
 
-#define CLIENT  (OPT(URL) | OPT(KEY) | OPT(KEY_DATA) | OPT(SERVER_CA) | OPT(JSON))
+#define CLIENT                                                                         \
+    (OPT(URL) | OPT(KEY) | OPT(KEY_FILE) | OPT(KEY_DATA) | OPT(SERVER_CA) | OPT(JSON))
 #define CHANNEL (CLIENT | OPT(CHANNEL))
 /* Where --data is a file that is sent. */
 #define WITH_DATA ((CHANNEL & ~OPT(KEY_DATA)) | OPT(DATA_DIR))
@@ -21,15 +22,15 @@
 #define PROCESS (OPT(USER) | OPT(SANDBOX))
 
 #define SERVE                                                                          \
-    (OPT(LISTEN) | OPT(DATA) | OPT(CONFIG) | TARGETS | BACKLOGS | OPT(LOG) |           \
-     OPT(LOG_LEVEL) | OPT(SENDERS) | OPT(API_THREADS) | OPT(WINDOW) | OPT(SLOTS) |     \
-     OPT(DEADLINE) | OPT(MAX_EVENTS) | OPT(MAX_REQUEST) | OPT(MAX_CONNECTIONS) |       \
-     OPT(MAX_PER_ADDRESS) | OPT(TLS_CERTIFICATE) | OPT(TLS_KEY) |                      \
-     OPT(METRICS_LISTEN) | OPT(INGEST_MEMORY) | OPT(SENDER_MEMORY) | OPT(CACHE) |      \
-     OPT(DISK_RESERVE) | OPT(MAX_DISK) | OPT(DRAIN) | OPT(PUBLIC_METRICS) |            \
-     OPT(CA_FILE) | OPT(SDK_ADDRESS_RATE) | OPT(SDK_ADDRESS_BURST) |                   \
-     OPT(SDK_CHANNEL_RATE) | OPT(SDK_CHANNEL_BURST) | OPT(ADDRESS_HEADER) |            \
-     OPT(COUNTRY_HEADER) | OPT(GEOIP) | OPT(NEW_KEY) | PROCESS)
+    (OPT(LISTEN) | OPT(DATA) | OPT(MASTER_KEY) | OPT(CONFIG) | TARGETS | BACKLOGS |    \
+     OPT(LOG) | OPT(LOG_LEVEL) | OPT(SENDERS) | OPT(API_THREADS) | OPT(WINDOW) |       \
+     OPT(SLOTS) | OPT(DEADLINE) | OPT(MAX_EVENTS) | OPT(MAX_REQUEST) |                 \
+     OPT(MAX_CONNECTIONS) | OPT(MAX_PER_ADDRESS) | OPT(TLS_CERTIFICATE) |              \
+     OPT(TLS_KEY) | OPT(METRICS_LISTEN) | OPT(INGEST_MEMORY) | OPT(SENDER_MEMORY) |    \
+     OPT(CACHE) | OPT(DISK_RESERVE) | OPT(MAX_DISK) | OPT(DRAIN) |                     \
+     OPT(PUBLIC_METRICS) | OPT(CA_FILE) | OPT(SDK_ADDRESS_RATE) |                      \
+     OPT(SDK_ADDRESS_BURST) | OPT(SDK_CHANNEL_RATE) | OPT(SDK_CHANNEL_BURST) |         \
+     OPT(ADDRESS_HEADER) | OPT(COUNTRY_HEADER) | OPT(GEOIP) | OPT(NEW_KEY) | PROCESS)
 
 const struct command_group command_groups[] = {
     {"serve", "run the server"},
@@ -39,7 +40,7 @@ const struct command_group command_groups[] = {
     {"listen", "receive calls, for development: check signatures, misbehave"},
     {"send", "send a sample event, or your own"},
     {"channel", "create, list, show, change, delete channels"},
-    {"webhook", "the same for a channel's webhooks; enable, disable, test, secret"},
+    {"webhook", "the same for a channel's webhooks; enable, disable, test, secrets"},
     {"event", "list and show a channel's events"},
     {"call", "list, show and retry a channel's calls"},
     {"subscription", "list, show, put, delete, export, import subscriptions"},
@@ -48,7 +49,7 @@ const struct command_group command_groups[] = {
     {"tag", "list, create, delete a channel's tags"},
     {"attribute", "list, create, delete a channel's attributes"},
     {"config", "show and change what a channel says to its apps"},
-    {"key", "create, list, delete API keys"},
+    {"key", "create, list, delete API keys; change the master key"},
 };
 const size_t command_group_count = ARRAY_LEN(command_groups);
 
@@ -63,8 +64,8 @@ const struct command command_table[] = {
      OPT(DATA) | OPT(SEND_WAITING) | OPT(CANCEL_WAITING), 0,
      "Makes a data folder from a backup; what waits in it is held."},
     {"listen", NULL, NULL, 0, 0, listen_run,
-     OPT(RECEIVE_AT) | OPT(CHECK_SECRET) | OPT(STATUS) | OPT(FAIL) | OPT(DELAY) |
-         OPT(CALLS) | OPT(QUIET),
+     OPT(RECEIVE_AT) | OPT(CHECK_SECRET) | OPT(CHECK_SECRET_FILE) | OPT(STATUS) |
+         OPT(FAIL) | OPT(DELAY) | OPT(CALLS) | OPT(QUIET),
      0, "Receives calls and prints each: a webhook's other end, for development."},
     {"send", NULL, "[TYPE]", 0, 1, send_run,
      WITH_DATA | OPT(PAYLOAD) | OPT(COUNT) | OPT(SUBSCRIPTION), OPT(CHANNEL),
@@ -82,7 +83,7 @@ const struct command command_table[] = {
 
     {"webhook", "create", "URL", 1, 1, webhook_create,
      CHANNEL | OPT(EVENTS) | OPT(DESCRIPTION) | OPT(HEADER) | OPT(SECRET) |
-         OPT(DISABLED) | RETRY,
+         OPT(SECRET_FILE) | OPT(KEY_TYPE) | OPT(DISABLED) | RETRY,
      OPT(CHANNEL), "Creates a webhook and shows its secret."},
     {"webhook", "list", NULL, 0, 0, webhook_list, CHANNEL | OPT(LIMIT), OPT(CHANNEL),
      "Lists a channel's webhooks."},
@@ -90,7 +91,7 @@ const struct command command_table[] = {
      "Shows a webhook."},
     {"webhook", "change", "ID", 1, 1, webhook_change,
      CHANNEL | OPT(TARGET) | OPT(EVENTS) | OPT(DESCRIPTION) | OPT(HEADER) |
-         OPT(NO_HEADERS) | OPT(SECRET) | RETRY | OPT(DEFAULT_RETRY),
+         OPT(NO_HEADERS) | OPT(SECRET) | OPT(SECRET_FILE) | RETRY | OPT(DEFAULT_RETRY),
      OPT(CHANNEL), "Changes a webhook; what waits for it is kept."},
     {"webhook", "delete", "ID", 1, 1, webhook_delete, CHANNEL, OPT(CHANNEL),
      "Deletes a webhook; what waits for it is cancelled."},
@@ -102,6 +103,9 @@ const struct command command_table[] = {
      OPT(CHANNEL), "Sends a sample event to this webhook alone."},
     {"webhook", "secret", "ID", 1, 1, webhook_secret, CHANNEL, OPT(CHANNEL),
      "Prints a webhook's secret."},
+    {"webhook", "rotate-secret", "ID", 1, 1, webhook_rotate,
+     CHANNEL | OPT(OVERLAP) | OPT(SECRET) | OPT(SECRET_FILE) | OPT(KEY_TYPE),
+     OPT(CHANNEL), "Gives a webhook a new secret; the old one signs for a while, too."},
 
     {"event", "list", NULL, 0, 0, event_list, CHANNEL | FILTER, OPT(CHANNEL),
      "Lists a channel's events, newest first."},
@@ -172,5 +176,7 @@ const struct command command_table[] = {
      "Creates a key and shows it, once."},
     {"key", "list", NULL, 0, 0, key_list, CLIENT | OPT(LIMIT), 0, "Lists the keys."},
     {"key", "delete", "ID", 1, 1, key_delete, CLIENT, 0, "Deletes a key."},
+    {"key", "rotate-master", NULL, 0, 0, key_rotate_master, OPT(DATA) | OPT(MASTER_KEY),
+     0, "Encrypts all secrets anew, with a new master key, while no server runs."},
 };
 const size_t command_count = ARRAY_LEN(command_table);

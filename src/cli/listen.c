@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "cli/command.h"
+#include "cli/secret_option.h"
 #include "cli/table.h"
 #include "core/signature.h"
 
@@ -377,25 +378,32 @@ receiver_fini(struct receiver *rx)
 
 /* From a webhook's secret, or the public half of one. */
 static int
-make_verifier(const struct command_line *line, struct signer **signer)
+verifier_of(struct slice text, struct signer **signer, struct err *err)
 {
-    struct slice text = slice_of(option_text(&line->options, OPTION_CHECK_SECRET));
     uint8_t public[ED25519_PUBLIC_BYTES];
-    struct err err = {0};
-    int rc = 0;
 
-    if (!text.p)
-        return DONE;
     bool is_public = text.n >= strlen(PUBLIC_PREFIX) &&
                      memcmp(text.p, PUBLIC_PREFIX, strlen(PUBLIC_PREFIX)) == 0;
-    if (is_public)
-        rc = public_key_decode(text, public, &err);
-    else
-        rc = secret_check(text, &err);
+    int rc = is_public ? public_key_decode(text, public, err) : secret_check(text, err);
+    if (rc == 0)
+        *signer = is_public ? signer_new_public(text) : signer_new(text);
+    return rc;
+}
+
+static int
+make_verifier(const struct command_line *line, struct signer **signer)
+{
+    char *secret;
+    struct err err = {0};
+
+    int rc = secret_option(&line->options, OPTION_CHECK_SECRET,
+                           OPTION_CHECK_SECRET_FILE, &secret, &err);
     if (rc != 0)
-        return command_misused(line, "--secret: %s", err.text);
-    *signer = is_public ? signer_new_public(text) : signer_new(text);
-    return DONE;
+        return command_misused(line, "%s", err.text);
+    if (secret)
+        rc = verifier_of(slice_of(secret), signer, &err);
+    xfree_secret(secret);
+    return rc == 0 ? DONE : command_misused(line, "--secret: %s", err.text);
 }
 
 int

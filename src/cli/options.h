@@ -14,6 +14,7 @@ enum option_id {
     /* serve */
     OPTION_LISTEN,
     OPTION_DATA,
+    OPTION_MASTER_KEY,
     OPTION_CONFIG,
     OPTION_DEV,
     OPTION_LOG,
@@ -64,6 +65,7 @@ enum option_id {
     /* listen */
     OPTION_RECEIVE_AT,
     OPTION_CHECK_SECRET,
+    OPTION_CHECK_SECRET_FILE,
     OPTION_STATUS,
     OPTION_FAIL,
     OPTION_DELAY,
@@ -82,6 +84,9 @@ enum option_id {
     OPTION_HEADER,
     OPTION_NO_HEADERS,
     OPTION_SECRET,
+    OPTION_SECRET_FILE,
+    OPTION_KEY_TYPE,
+    OPTION_OVERLAP,
     OPTION_DISABLED,
     OPTION_MAX_RETRIES,
     OPTION_INITIAL_DELAY,
@@ -117,6 +122,7 @@ enum option_id {
     OPTION_URL,
     OPTION_KEY,
     OPTION_SERVER_CA,
+    OPTION_KEY_FILE,
     OPTION_KEY_DATA,
     OPTION_DATA_DIR,
     OPTIONS

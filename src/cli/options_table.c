@@ -5,6 +5,7 @@
 #include "core/call.h"
 #include "core/event.h"
 #include "core/key.h"
+#include "core/secret.h"
 
 static const char *
 log_format(unsigned at)
@@ -33,6 +34,12 @@ static const char *
 role(unsigned at)
 {
     return at < ROLES ? role_name((enum role)at) : NULL;
+}
+
+static const char *
+key_type(unsigned at)
+{
+    return at < SECRET_KINDS ? secret_kind_name((enum secret_kind)at) : NULL;
 }
 
 static const char *
@@ -211,6 +218,10 @@ const struct option option_table[OPTIONS] = {
     [OPTION_NEW_KEY] = {FLAG("new-key"), .type = OPTION_BOOL,
                         .help = "make one more admin key and put it into "
                                 "DIR/admin.key, for when that file is lost"},
+    [OPTION_MASTER_KEY] = {SERVER("master-key", "MASTER_KEY"), TEXT("FILE"),
+                           .help = "the key that secrets are encrypted with in the "
+                                   "database; made if missing; default: master.key "
+                                   "of systemd's credentials, or DIR/master.key"},
 
     [OPTION_SEND_WAITING] = {FLAG("send-waiting"), .type = OPTION_BOOL,
                              .help = "leave webhooks as they are: what waits goes out, "
@@ -231,7 +242,11 @@ const struct option option_table[OPTIONS] = {
                            .help = "where to receive; port 0 picks a free one"},
     [OPTION_CHECK_SECRET] = {FLAG("secret"), TEXT("WHSEC"),
                              .help =
-                                 "check signatures with this secret of the webhook"},
+                                 "check signatures with this secret of the webhook, "
+                                 "or with its public key, whpk_..."},
+    [OPTION_CHECK_SECRET_FILE] = {FLAG("secret-file"), TEXT("FILE"),
+                                  .help = "likewise, from the first line of FILE; - is "
+                                          "standard input"},
     [OPTION_STATUS] = {FLAG("status"), INT(200, 599), .fallback = "200",
                        .help = "answer calls with this status"},
     [OPTION_FAIL] = {FLAG("fail"), INT(1, 1000000000),
@@ -266,7 +281,19 @@ const struct option option_table[OPTIONS] = {
     [OPTION_NO_HEADERS] = {FLAG("no-headers"), .type = OPTION_BOOL,
                            .help = "no headers of its own any more"},
     [OPTION_SECRET] = {FLAG("secret"), TEXT("WHSEC"),
-                       .help = "its secret; a new webhook gets one if none is given"},
+                       .help = "its secret, whsec_... or whsk_...; one is made if none "
+                               "is given"},
+    [OPTION_SECRET_FILE] = {FLAG("secret-file"), TEXT("FILE"),
+                            .help = "likewise, from the first line of FILE, so that it "
+                                    "is on no command line; - is standard input"},
+    [OPTION_KEY_TYPE] = {FLAG("key-type"), WORD("TYPE", key_type),
+                         .help = "what is made if no secret is given: a shared secret "
+                                 "(the default), or a key whose public half receivers "
+                                 "get"},
+    [OPTION_OVERLAP] = {FLAG("overlap"), DURATION(0, HOURS(168), 1000),
+                        .fallback = "24h",
+                        .help = "how long the old secrets sign beside the new one; 0 = "
+                                "not at all"},
     [OPTION_DISABLED] = {FLAG("disabled"), .type = OPTION_BOOL,
                          .help = "hold its calls until it is enabled"},
     [OPTION_MAX_RETRIES] = {FLAG("max-retries"), INT(0, 20),
@@ -338,6 +365,10 @@ const struct option option_table[OPTIONS] = {
                                   "system's"},
     [OPTION_KEY] = {FLAG("key"), .variable = "PUSHWIRE_KEY", TEXT("KEY"),
                     .help = "the API key; default: the one in DIR/admin.key"},
+    [OPTION_KEY_FILE] = {FLAG("key-file"), .variable = "PUSHWIRE_KEY_FILE",
+                         TEXT("FILE"),
+                         .help = "likewise, from the first line of FILE; - is standard "
+                                 "input"},
     [OPTION_KEY_DATA] = {FLAG("data"), .variable = "PUSHWIRE_DATA", TEXT("DIR"),
                          .fallback = "./pushwire-data",
                          .help = "the server's data, on its own machine"},

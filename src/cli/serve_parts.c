@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/rng.h"
+#include "cli/master_key.h"
 
 #define API_THREADS_MAX 4
 
@@ -62,9 +63,11 @@ open_store(struct server *server, struct err *err)
 {
     const char *dir = option_text(server->options, OPTION_DATA);
     msec_t latest_ms = 0;
+    char key_file[MASTER_KEY_PATH_MAX];
     const struct store_sqlite_options options = {
         .dir = dir,
         .clock = &clock_system,
+        .key_file = key_file,
         .cache_bytes = (size_t)option_number(server->options, OPTION_CACHE),
         .reserve_bytes = (uint64_t)option_number(server->options, OPTION_DISK_RESERVE),
         .max_bytes = (uint64_t)option_number(server->options, OPTION_MAX_DISK),
@@ -73,10 +76,16 @@ open_store(struct server *server, struct err *err)
     int n = snprintf(server->key_path, sizeof(server->key_path), "%s/admin.key", dir);
     if (n < 0 || (size_t)n >= sizeof(server->key_path))
         return err_set(err, E_INVALID, "--data: the path is too long");
-    int rc = store_sqlite_open(&server->store, &options, &latest_ms, err);
+    int rc = master_key_path(server->options, key_file, err);
+    bool is_new = rc == 0 && access(key_file, F_OK) != 0;
     if (rc == 0)
-        clock_anchor(&clock_system, latest_ms);
-    return rc;
+        rc = store_sqlite_open(&server->store, &options, &latest_ms, err);
+    if (rc != 0)
+        return rc;
+    clock_anchor(&clock_system, latest_ms);
+    if (is_new)
+        log_line(LOG_INFO, "master.key.created", LOG_S("file", key_file));
+    return 0;
 }
 
 static int

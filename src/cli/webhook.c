@@ -1,6 +1,8 @@
 /* pushwire webhook … */
+#include "base/mem.h"
 #include "cli/client.h"
 #include "cli/resource.h"
+#include "cli/secret_option.h"
 #include "core/event.h"
 
 /* ---- the body that makes or changes one ---- */
@@ -93,25 +95,40 @@ put_text(struct json_out *json, const char *name, const struct options *options,
         json_str(json, name, option_text(options, id));
 }
 
-/* The members that the options name, into an open object. False: a malformed header. */
-static bool
-put_members(struct json_out *json, const struct options *options)
+/* DONE, or what is wrong with the options was said. */
+static int
+put_secret(struct json_out *json, const struct command_line *line)
 {
+    char *secret;
+    struct err err = {0};
+
+    if (secret_option(&line->options, OPTION_SECRET, OPTION_SECRET_FILE, &secret,
+                      &err) != 0)
+        return command_misused(line, "%s", err.text);
+    if (secret)
+        json_str(json, "secret", secret);
+    xfree_secret(secret);
+    put_text(json, "keyType", &line->options, OPTION_KEY_TYPE);
+    return DONE;
+}
+
+/* The members that the options name, into an open object. DONE, or what is wrong with
+ * them was said. */
+static int
+put_members(struct json_out *json, const struct command_line *line)
+{
+    const struct options *options = &line->options;
+
     put_text(json, "url", options, OPTION_TARGET);
     if (option_given(options, OPTION_EVENTS))
         put_events(json, option_text(options, OPTION_EVENTS));
     put_text(json, "description", options, OPTION_DESCRIPTION);
-    put_text(json, "secret", options, OPTION_SECRET);
     put_retry(json, options);
-    if (option_given(options, OPTION_HEADER) || option_on(options, OPTION_NO_HEADERS))
-        return put_headers(json, &options->values[OPTION_HEADER]);
-    return true;
-}
-
-static int
-wrong_header(const struct command_line *line)
-{
-    return command_misused(line, "--header: expected 'NAME: VALUE'");
+    if ((option_given(options, OPTION_HEADER) ||
+         option_on(options, OPTION_NO_HEADERS)) &&
+        !put_headers(json, &options->values[OPTION_HEADER]))
+        return command_misused(line, "--header: expected 'NAME: VALUE'");
+    return put_secret(json, line);
 }
 
 int
@@ -120,17 +137,16 @@ webhook_create(const struct command_line *line)
     struct buf body;
     struct json_out json;
 
-    buf_init(&body, RESOURCE_BODY_MAX);
+    buf_init_mem(&body, RESOURCE_BODY_MAX, &mem_secret);
     json_out_init(&json, &body);
     json_object(&json, NULL);
     json_str(&json, "url", line->args[0]);
-    bool ok = put_members(&json, &line->options);
+    int status = put_members(&json, line);
     if (option_on(&line->options, OPTION_DISABLED))
         json_bool(&json, "enabled", false);
     json_object_end(&json);
-    int status =
-        ok ? resource_show(line, "POST", channel_path(line, "/webhooks"), &body)
-           : wrong_header(line);
+    if (status == DONE)
+        status = resource_show(line, "POST", channel_path(line, "/webhooks"), &body);
     buf_fini(&body);
     return status;
 }
@@ -141,7 +157,6 @@ webhook_change(const struct command_line *line)
     const struct options *options = &line->options;
     struct buf body;
     struct json_out json;
-    int status;
 
     if (option_given(options, OPTION_HEADER) && option_on(options, OPTION_NO_HEADERS))
         return command_misused(line, "--header and --no-headers exclude each other");
@@ -151,14 +166,12 @@ webhook_change(const struct command_line *line)
     buf_init(&body, RESOURCE_BODY_MAX);
     json_out_init(&json, &body);
     json_object(&json, NULL);
-    bool ok = put_members(&json, options);
+    int status = put_members(&json, line);
     json_object_end(&json);
-    if (!ok)
-        status = wrong_header(line);
-    else if (body.n == strlen("{}"))
+    if (status == DONE && body.n == strlen("{}"))
         status = command_misused(line, "nothing to change: give an option that says "
                                        "what");
-    else
+    else if (status == DONE)
         status = resource_show(
             line, "PATCH", channel_path(line, "/webhooks/%s", line->args[0]), &body);
     buf_fini(&body);
@@ -227,6 +240,27 @@ webhook_secret(const struct command_line *line)
     return resource_member(line, "GET",
                            channel_path(line, "/webhooks/%s/secret", line->args[0]),
                            "secret");
+}
+
+int
+webhook_rotate(const struct command_line *line)
+{
+    struct buf body;
+    struct json_out json;
+
+    buf_init_mem(&body, RESOURCE_BODY_MAX, &mem_secret);
+    json_out_init(&json, &body);
+    json_object(&json, NULL);
+    int status = put_secret(&json, line);
+    json_f64(&json, "overlap",
+             (double)option_number(&line->options, OPTION_OVERLAP) / 1000);
+    json_object_end(&json);
+    if (status == DONE)
+        status = resource_show(
+            line, "POST",
+            channel_path(line, "/webhooks/%s/secret/rotate", line->args[0]), &body);
+    buf_fini(&body);
+    return status;
 }
 
 int

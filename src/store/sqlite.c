@@ -315,6 +315,8 @@ open_database(struct sqlite_store *s, const struct store_sqlite_options *options
     if (rc == 0)
         rc = sqlite_migrate(s->db, s->path, err);
     if (rc == 0)
+        rc = sqlite_vault_open(s, options->dir, err);
+    if (rc == 0)
         rc = prepare(s, err);
     if (rc < 0)
         return rc;
@@ -352,6 +354,8 @@ sqlite_close(struct store *store)
     free(s->space.dir);
     free(s->space.ballast_path);
     free(s->copy_path);
+    free(s->key_path);
+    vault_wipe(&s->vault);
     free(s);
 }
 
@@ -391,6 +395,8 @@ store_sqlite_open(struct store **out, const struct store_sqlite_options *options
     s->copy_path = sqlite_path_in(options->dir, "pushwire.copy");
     s->path = sqlite_path_in(options->dir, "pushwire.db");
     s->wal_path = sqlite_path_in(options->dir, "pushwire.db-wal");
+    s->key_path = options->key_file ? xstrdup(options->key_file)
+                                    : sqlite_path_in(options->dir, "master.key");
 
     int rc = sqlite_queue_init(&s->queue, err);
     if (rc == 0)
@@ -415,4 +421,22 @@ store_sqlite_open(struct store **out, const struct store_sqlite_options *options
     *latest_steady_ms = last > s->steady_ms ? last : s->steady_ms;
     *out = &s->store;
     return 0;
+}
+
+int
+store_sqlite_rotate_key(const struct store_sqlite_options *options, char key[64],
+                        struct err *err)
+{
+    struct store *store = NULL;
+    msec_t latest_ms;
+
+    int rc = store_sqlite_open(&store, options, &latest_ms, err);
+    if (rc != 0)
+        return rc;
+    struct sqlite_store *s = sqlite_of(store);
+    rc = sqlite_vault_rotate(s, options->dir, err);
+    if (rc == 0)
+        snprintf(key, 64, "%s", s->vault.keys[0].id);
+    sqlite_close(store);
+    return rc;
 }

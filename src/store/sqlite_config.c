@@ -5,8 +5,6 @@
 
 #include "base/mem.h"
 
-#define TEXT_MAX_BYTES ((size_t)1 << 20)
-
 /* ---- what is kept in memory ---- */
 
 void
@@ -74,9 +72,8 @@ note_deleted_channel(struct sqlite_store *s, struct sqlite_channel *channel)
     s->unswept_channels = channel;
 }
 
-/* Runs a statement that is needed only at open. 1 = a row, 0 = the end. */
-static int
-row_of(struct sqlite_store *s, sqlite3_stmt *stmt)
+int
+sqlite_row_of(struct sqlite_store *s, sqlite3_stmt *stmt)
 {
     int rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW)
@@ -84,8 +81,8 @@ row_of(struct sqlite_store *s, sqlite3_stmt *stmt)
     return rc == SQLITE_DONE ? 0 : sqlite_failed(s, rc);
 }
 
-static int
-prepare_once(struct sqlite_store *s, const char *sql, sqlite3_stmt **stmt)
+int
+sqlite_prepare_once(struct sqlite_store *s, const char *sql, sqlite3_stmt **stmt)
 {
     int rc = sqlite3_prepare_v2(s->db, sql, -1, stmt, NULL);
     return rc == SQLITE_OK ? 0 : sqlite_failed(s, rc);
@@ -108,7 +105,7 @@ static int
 cache_channels(struct sqlite_store *s)
 {
     sqlite3_stmt *stmt = NULL;
-    int rc = prepare_once(
+    int rc = sqlite_prepare_once(
         s,
         "SELECT number, deleted, coalesce(active, 0), coalesce(inactive, 0), deleted"
         " AND (EXISTS(SELECT 1 FROM subscription s WHERE s.channel = c.number)"
@@ -116,7 +113,7 @@ cache_channels(struct sqlite_store *s)
         " OR EXISTS(SELECT 1 FROM notification n WHERE n.channel = c.number))"
         " FROM channel c LEFT JOIN population p ON p.channel = c.number",
         &stmt);
-    while (rc == 0 && (rc = row_of(s, stmt)) == 1) {
+    while (rc == 0 && (rc = sqlite_row_of(s, stmt)) == 1) {
         struct sqlite_channel *channel = keep_channel(s, key_at(stmt, 0));
         channel->deleted = sqlite3_column_int(stmt, 1);
         channel->subscriptions[false] = sqlite3_column_int64(stmt, 2);
@@ -133,13 +130,13 @@ static int
 cache_webhooks(struct sqlite_store *s)
 {
     sqlite3_stmt *stmt = NULL;
-    int rc = prepare_once(s,
-                          "SELECT number, channel, enabled, disabled_reason,"
-                          " coalesce(waiting, 0), coalesce(succeeded, 0),"
-                          " coalesce(failed, 0), coalesce(cancelled, 0), deleted"
-                          " FROM webhook LEFT JOIN tally ON webhook = number",
-                          &stmt);
-    while (rc == 0 && (rc = row_of(s, stmt)) == 1) {
+    int rc = sqlite_prepare_once(s,
+                                 "SELECT number, channel, enabled, disabled_reason,"
+                                 " coalesce(waiting, 0), coalesce(succeeded, 0),"
+                                 " coalesce(failed, 0), coalesce(cancelled, 0), deleted"
+                                 " FROM webhook LEFT JOIN tally ON webhook = number",
+                                 &stmt);
+    while (rc == 0 && (rc = sqlite_row_of(s, stmt)) == 1) {
         struct sqlite_channel *channel = map_get(&s->channels, key_at(stmt, 1), 0);
         assert(channel);
         struct sqlite_webhook *w = keep_webhook(s, key_at(stmt, 0), channel);
@@ -161,14 +158,15 @@ static int
 cache_numbers(struct sqlite_store *s)
 {
     sqlite3_stmt *stmt = NULL;
-    int rc = prepare_once(s,
-                          "SELECT (SELECT value FROM meta WHERE name = 'config'),"
-                          " (SELECT value FROM meta WHERE name = 'steady_ms'),"
-                          " (SELECT max(key) FROM event),"
-                          " (SELECT at_ms FROM idempotency ORDER BY number LIMIT 1)",
-                          &stmt);
+    int rc =
+        sqlite_prepare_once(s,
+                            "SELECT (SELECT value FROM meta WHERE name = 'config'),"
+                            " (SELECT value FROM meta WHERE name = 'steady_ms'),"
+                            " (SELECT max(key) FROM event),"
+                            " (SELECT at_ms FROM idempotency ORDER BY number LIMIT 1)",
+                            &stmt);
     if (rc == 0)
-        rc = row_of(s, stmt);
+        rc = sqlite_row_of(s, stmt);
     if (rc == 1) {
         s->config = key_at(stmt, 0);
         msec_t noted_ms = sqlite3_column_int64(stmt, 1);
@@ -194,153 +192,6 @@ sqlite_cache_load(struct sqlite_store *s)
     if (rc == 0)
         rc = cache_webhooks(s);
     return rc;
-}
-
-/* ---- the whole configuration, at start ---- */
-
-/* '' = from before there were any. */
-static int
-load_settings(struct sqlite_store *s, struct channel *channel, const char *text)
-{
-    if (!text || !*text || settings_read(&channel->settings, slice_of(text)))
-        return 0;
-    sqlite3_snprintf((int)sizeof(s->broken_why), s->broken_why,
-                     "database: the settings of channel %s cannot be read",
-                     channel->id);
-    return E_IO;
-}
-
-static int
-load_channels(struct sqlite_store *s, const struct store_loader *loader)
-{
-    sqlite3_stmt *stmt = NULL;
-    int rc = prepare_once(s,
-                          "SELECT number, id, name, created_ms, updated_ms, settings"
-                          " FROM channel WHERE deleted = 0 ORDER BY number",
-                          &stmt);
-    while (rc == 0 && (rc = row_of(s, stmt)) == 1) {
-        struct channel *channel = channel_new();
-        channel->number = key_at(stmt, 0);
-        sqlite3_snprintf((int)sizeof(channel->id), channel->id, "%s",
-                         sqlite3_column_text(stmt, 1));
-        free(channel->name);
-        channel->name = string_at(stmt, 2);
-        channel->created_ms = sqlite3_column_int64(stmt, 3);
-        channel->updated_ms = sqlite3_column_int64(stmt, 4);
-        rc = load_settings(s, channel, (const char *)sqlite3_column_text(stmt, 5));
-        if (rc == 0)
-            loader->channel(loader->ctx, channel);
-        else
-            channel_unref(channel);
-    }
-    sqlite3_finalize(stmt);
-    return rc;
-}
-
-static int
-load_secrets(struct sqlite_store *s, struct webhook *w, sqlite3_stmt *stmt)
-{
-    const char *headers = (const char *)sqlite3_column_text(stmt, 5);
-    const char *secrets = (const char *)sqlite3_column_text(stmt, 6);
-
-    if (sqlite_headers_read(w, slice_of(headers)) &&
-        sqlite_secrets_read(w, slice_of(secrets)))
-        return 0;
-    sqlite3_snprintf((int)sizeof(s->broken_why), s->broken_why,
-                     "database: the secrets of webhook %s cannot be read", w->id);
-    return E_IO;
-}
-
-static struct webhook *
-webhook_at(sqlite3_stmt *stmt)
-{
-    struct webhook *w = webhook_new();
-    w->number = key_at(stmt, 0);
-    w->channel = key_at(stmt, 1);
-    webhook_id_format(w->id, w->number);
-    free(w->url);
-    w->url = string_at(stmt, 2);
-    w->types = (uint32_t)sqlite3_column_int64(stmt, 3);
-    free(w->description);
-    w->description =
-        sqlite3_column_type(stmt, 4) == SQLITE_NULL ? NULL : string_at(stmt, 4);
-    w->enabled = sqlite3_column_int(stmt, 7);
-    if (!w->enabled) {
-        free(w->disabled_reason);
-        w->disabled_reason = string_at(stmt, 8);
-    }
-    w->own_retry = sqlite3_column_int(stmt, 9);
-    w->retry.max_retries = (uint32_t)sqlite3_column_int64(stmt, 10);
-    w->retry.initial_delay_ms = sqlite3_column_int64(stmt, 11);
-    w->retry.factor = sqlite3_column_double(stmt, 12);
-    w->retry.max_delay_ms = sqlite3_column_int64(stmt, 13);
-    w->created_ms = sqlite3_column_int64(stmt, 14);
-    w->updated_ms = sqlite3_column_int64(stmt, 15);
-    return w;
-}
-
-static int
-load_webhooks(struct sqlite_store *s, const struct store_loader *loader)
-{
-    sqlite3_stmt *stmt = NULL;
-    int rc = prepare_once(s,
-                          "SELECT number, channel, url, types, description, headers,"
-                          " secret, enabled, disabled_reason, own_retry, max_retries,"
-                          " initial_delay_ms, factor, max_delay_ms, created_ms,"
-                          " updated_ms FROM webhook WHERE deleted = 0 ORDER BY number",
-                          &stmt);
-    while (rc == 0 && (rc = row_of(s, stmt)) == 1) {
-        struct webhook *webhook = webhook_at(stmt);
-        rc = load_secrets(s, webhook, stmt);
-        if (rc == 0)
-            loader->webhook(loader->ctx, webhook);
-        else
-            webhook_unref(webhook);
-    }
-    sqlite3_finalize(stmt);
-    return rc;
-}
-
-static int
-load_keys(struct sqlite_store *s, const struct store_loader *loader)
-{
-    sqlite3_stmt *stmt = NULL;
-    int rc = prepare_once(s,
-                          "SELECT number, id, role, channel, created_ms, hash FROM key"
-                          " ORDER BY number",
-                          &stmt);
-    while (rc == 0 && (rc = row_of(s, stmt)) == 1) {
-        struct key key = {
-            .number = key_at(stmt, 0),
-            .role = (enum role)sqlite3_column_int(stmt, 2),
-            .channel = key_at(stmt, 3),
-            .created_ms = sqlite3_column_int64(stmt, 4),
-        };
-        sqlite3_snprintf((int)sizeof(key.id), key.id, "%s",
-                         sqlite3_column_text(stmt, 1));
-        assert(sqlite3_column_bytes(stmt, 5) == SHA256_BYTES);
-        memcpy(key.hash, sqlite3_column_blob(stmt, 5), SHA256_BYTES);
-        loader->key(loader->ctx, &key);
-        rc = 0;
-    }
-    sqlite3_finalize(stmt);
-    return rc;
-}
-
-int
-sqlite_load(struct store *store, const struct store_loader *loader, uint64_t *config,
-            struct err *err)
-{
-    struct sqlite_store *s = sqlite_of(store);
-    int rc = load_channels(s, loader);
-    if (rc == 0)
-        rc = load_webhooks(s, loader);
-    if (rc == 0)
-        rc = load_keys(s, loader);
-    if (rc < 0)
-        return err_set(err, rc, "load the configuration: %s", s->broken_why);
-    *config = s->config;
-    return 0;
 }
 
 /* ---- changes ---- */
@@ -380,19 +231,29 @@ exists(struct sqlite_store *s, enum sqlite_stmt stmt, struct slice id)
 
 /* A deleted channel's secrets do not outlive it. */
 static int
-run_with_settings(struct sqlite_store *s, enum sqlite_stmt stmt,
-                  const struct channel *channel)
+run_with_settings(struct sqlite_store *s, const struct channel *channel)
 {
-    struct buf settings;
-    buf_init(&settings, CHANNEL_SETTINGS_MAX * 2);
-    int rc = channel->deleted ? 0 : settings_write(&settings, &channel->settings);
+    const enum sqlite_stmt set = STMT_CHANNEL_SET;
+    struct buf text, sealed;
+
+    buf_init_mem(&text, SQLITE_SEALED_MAX, &mem_secret);
+    buf_init(&sealed, SQLITE_SEALED_MAX);
+    int rc = channel->deleted ? 0 : settings_write(&text, &channel->settings);
     assert(rc == 0);
-    sqlite_text(s, stmt, 5, settings.p ? buf_slice(&settings) : SLICE(""));
-    rc = sqlite_run(s, stmt);
-    buf_fini(&settings);
+    sqlite_seal(s, SQLITE_SETTINGS, channel->number, buf_slice(&text), &sealed);
+    sqlite_key(s, set, 1, channel->number);
+    sqlite_text(s, set, 2, slice_of(channel->name));
+    sqlite_int(s, set, 3, channel->updated_ms);
+    sqlite_int(s, set, 4, channel->deleted);
+    sqlite_text(s, set, 5, buf_slice(&sealed));
+    rc = sqlite_run(s, set);
+    buf_fini(&text);
+    buf_fini(&sealed);
     return rc;
 }
 
+/* What is sealed is sealed for its row, whose number the row has only once it is there.
+ */
 static int
 channel_add(struct sqlite_store *s, struct channel *channel)
 {
@@ -401,23 +262,18 @@ channel_add(struct sqlite_store *s, struct channel *channel)
     sqlite_text(s, add, 2, slice_of(channel->name));
     sqlite_int(s, add, 3, channel->created_ms);
     sqlite_int(s, add, 4, channel->updated_ms);
-    int rc = run_with_settings(s, add, channel);
+    int rc = sqlite_run(s, add);
     if (rc < 0)
         return rc;
     channel->number = last_number(s);
     keep_channel(s, channel->number);
-    return 0;
+    return run_with_settings(s, channel);
 }
 
 static int
 channel_set(struct sqlite_store *s, const struct channel *channel)
 {
-    const enum sqlite_stmt set = STMT_CHANNEL_SET;
-    sqlite_key(s, set, 1, channel->number);
-    sqlite_text(s, set, 2, slice_of(channel->name));
-    sqlite_int(s, set, 3, channel->updated_ms);
-    sqlite_int(s, set, 4, channel->deleted);
-    int rc = run_with_settings(s, set, channel);
+    int rc = run_with_settings(s, channel);
     if (rc < 0 || !channel->deleted)
         return rc;
 
@@ -464,18 +320,43 @@ sqlite_put_channel(struct sqlite_store *s, struct store_op *op)
 }
 
 static int
-webhook_write(struct sqlite_store *s, enum sqlite_stmt stmt, const struct webhook *w)
+webhook_add(struct sqlite_store *s, struct webhook *w)
 {
+    sqlite_key(s, STMT_WEBHOOK_ADD, 1, w->channel);
+    int rc = sqlite_run(s, STMT_WEBHOOK_ADD);
+    if (rc < 0)
+        return rc;
+    w->number = last_number(s);
+    webhook_id_format(w->id, w->number);
+    return 0;
+}
+
+/* Binds what is secret of it, sealed. */
+static void
+seal_secrets(struct sqlite_store *s, const struct webhook *w, struct buf *headers,
+             struct buf *secrets)
+{
+    struct buf text;
+
+    buf_init_mem(&text, SQLITE_SEALED_MAX, &mem_secret);
+    sqlite_headers_write(&text, w);
+    sqlite_seal(s, SQLITE_HEADERS, w->number, buf_slice(&text), headers);
+    buf_reset(&text);
+    sqlite_secrets_write(&text, w);
+    sqlite_seal(s, SQLITE_SECRET, w->number, buf_slice(&text), secrets);
+    buf_fini(&text);
+}
+
+static int
+webhook_set(struct sqlite_store *s, const struct webhook *w)
+{
+    const enum sqlite_stmt stmt = STMT_WEBHOOK_SET;
     struct buf headers, secrets;
-    buf_init_mem(&headers, TEXT_MAX_BYTES, &mem_secret);
-    buf_init_mem(&secrets, TEXT_MAX_BYTES, &mem_secret);
-    /* What is secret does not outlive its use. */
-    if (!w->deleted) {
-        sqlite_headers_write(&headers, w);
-        sqlite_secrets_write(&secrets, w);
-    }
-    if (stmt == STMT_WEBHOOK_SET)
-        sqlite_key(s, stmt, 1, w->number);
+    buf_init(&headers, SQLITE_SEALED_MAX);
+    buf_init(&secrets, SQLITE_SEALED_MAX);
+    if (!w->deleted) /* what is secret does not outlive its use */
+        seal_secrets(s, w, &headers, &secrets);
+    sqlite_key(s, stmt, 1, w->number);
     sqlite_key(s, stmt, 2, w->channel);
     sqlite_text(s, stmt, 3, slice_of(w->url));
     sqlite_int(s, stmt, 4, w->types);
@@ -529,15 +410,14 @@ sqlite_put_webhook(struct sqlite_store *s, struct store_op *op)
     int rc = sqlite_group_begin(s);
     if (rc == 0)
         rc = config_advance(s, &put->config_after);
+    if (rc == 0 && !kept)
+        rc = webhook_add(s, webhook);
     if (rc == 0)
-        rc = webhook_write(s, kept ? STMT_WEBHOOK_SET : STMT_WEBHOOK_ADD, webhook);
+        rc = webhook_set(s, webhook);
     if (rc < 0)
         return rc;
-    if (!kept) {
-        webhook->number = last_number(s);
-        webhook_id_format(webhook->id, webhook->number);
+    if (!kept)
         kept = keep_webhook(s, webhook->number, channel);
-    }
     webhook_keep(kept, webhook);
     if (webhook->deleted)
         note_deleted(s, kept);

@@ -9,7 +9,9 @@
  *   sqlite_schema.c  tables, migrations, the text of every statement
  *   sqlite_write.c   append, settle, retry; what rides along with a commit
  *   sqlite_config.c  channels, webhooks, keys; what of them is kept in memory
+ *   sqlite_load.c    the whole of that, at start
  *   sqlite_secret.c  what of a webhook is secret, as text
+ *   sqlite_vault.c   master keys, and how secrets stand in the rows
  *   sqlite_read.c    due calls, events, single calls, counts
  *   sqlite_calls.c   the list of calls
  *   sqlite_touch.c   changes of subscriptions and their events
@@ -23,6 +25,7 @@
 #include <stdatomic.h>
 
 #include "base/map.h"
+#include "core/vault.h"
 #include "store/store.h"
 
 #define SQLITE_PAGE 4096
@@ -158,6 +161,8 @@ struct sqlite_store {
     char *wal_path;
     char *copy_path; /* of the file for a backup, for a moment */
     const char *vfs;
+    char *key_path;     /* of the master keys' file */
+    struct vault vault; /* wiped when the store is closed */
     int lock_fd;
 
     /* the configuration and the counts, as committed plus the open group */
@@ -318,8 +323,10 @@ int sqlite_refuse(struct store_op *op, int result, const char *why);
 /* sqlite_config.c */
 int sqlite_cache_load(struct sqlite_store *s) must_check;
 void sqlite_cache_free(struct sqlite_store *s);
-int sqlite_load(struct store *store, const struct store_loader *loader,
-                uint64_t *config, struct err *err) must_check;
+/* Statements that are needed only at open: 1 = a row, 0 = the end. */
+int sqlite_prepare_once(struct sqlite_store *s, const char *sql,
+                        sqlite3_stmt **stmt) must_check;
+int sqlite_row_of(struct sqlite_store *s, sqlite3_stmt *stmt) must_check;
 int sqlite_put_channel(struct sqlite_store *s, struct store_op *op) must_check;
 int sqlite_put_webhook(struct sqlite_store *s, struct store_op *op) must_check;
 int sqlite_put_key(struct sqlite_store *s, struct store_op *op) must_check;
@@ -328,6 +335,27 @@ int sqlite_drop_key(struct sqlite_store *s, struct store_op *op) must_check;
 void sqlite_put_undone(struct sqlite_store *s, struct store_op *op);
 struct sqlite_channel *sqlite_live_channel(const struct sqlite_store *s,
                                            uint64_t number);
+
+/* sqlite_load.c */
+int sqlite_load(struct store *store, const struct store_loader *loader,
+                uint64_t *config, struct err *err) must_check;
+
+/* sqlite_vault.c */
+enum sqlite_sealed { SQLITE_SECRET, SQLITE_HEADERS, SQLITE_SETTINGS, SQLITE_SEALED };
+#define SQLITE_SEALED_MAX ((size_t)2 << 20) /* of one text, sealed or not */
+/* Reads the master keys, makes the first one of a new store, and sees to it that all
+ * rows are sealed with the first. Before anything else reads them. */
+int sqlite_vault_open(struct sqlite_store *s, const char *dir,
+                      struct err *err) must_check;
+/* A new first key, all rows sealed with it, no other key left. */
+int sqlite_vault_rotate(struct sqlite_store *s, const char *dir,
+                        struct err *err) must_check;
+/* Appends; nothing of an empty text. For the row with this number alone. */
+void sqlite_seal(struct sqlite_store *s, enum sqlite_sealed place, uint64_t number,
+                 struct slice text, struct buf *out);
+/* E_IO with the sentence kept: it is not what was sealed for that row. */
+int sqlite_unseal(struct sqlite_store *s, enum sqlite_sealed place, uint64_t number,
+                  struct slice sealed, struct buf *out) must_check;
 
 /* sqlite_secret.c */
 void sqlite_headers_write(struct buf *out, const struct webhook *webhook);

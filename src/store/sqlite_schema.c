@@ -112,6 +112,11 @@ static const char *const steps[] = {
     "  notification TEXT NOT NULL, subscription INTEGER NOT NULL, what TEXT NOT NULL,"
     "  at_ms INTEGER NOT NULL, PRIMARY KEY(notification, subscription, what))"
     " WITHOUT ROWID, STRICT;",
+
+    /* Which master keys rows may be sealed with. Those of before are not sealed yet:
+     * that takes a key, so it comes when the store has one (sqlite_vault.c). */
+    "CREATE TABLE master_key(id TEXT PRIMARY KEY) WITHOUT ROWID, STRICT;"
+    "INSERT INTO meta VALUES('plain_secrets', 1);",
 };
 
 #define SCHEMA_VERSION ((int)ARRAY_LEN(steps))
@@ -231,18 +236,17 @@ const char *const sqlite_sql[STMTS] = {
 
     [STMT_CHANNEL_BY_ID] = "SELECT number FROM channel WHERE id = ?1 AND deleted = 0",
     [STMT_CHANNEL_ADD] =
-        "INSERT INTO channel(id, name, created_ms, updated_ms, settings)"
-        " VALUES(?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO channel(id, name, created_ms, updated_ms) VALUES(?1, ?2, ?3, ?4)",
     [STMT_CHANNEL_SET] = "UPDATE channel SET name = ?2, updated_ms = ?3, deleted = ?4,"
                          " settings = ?5 WHERE number = ?1",
     [STMT_CHANNEL_WEBHOOKS_DELETE] = "UPDATE webhook SET deleted = 1, secret = '',"
                                      " headers = '' WHERE channel = ?1",
     [STMT_CHANNEL_KEYS_DROP] = "DELETE FROM key WHERE channel = ?1",
+    /* The rest follows by STMT_WEBHOOK_SET. */
     [STMT_WEBHOOK_ADD] =
-        "INSERT INTO webhook(number, channel, url, types, description, headers, secret,"
-        " enabled, disabled_reason, deleted, own_retry, max_retries, initial_delay_ms,"
-        " factor, max_delay_ms, created_ms, updated_ms) VALUES(NULL, ?2, ?3, ?4, ?5,"
-        " ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        "INSERT INTO webhook(channel, url, types, headers, secret, enabled, deleted,"
+        " own_retry, max_retries, initial_delay_ms, factor, max_delay_ms, created_ms,"
+        " updated_ms) VALUES(?1, '', 0, '', '', 0, 0, 0, 0, 0, 0, 0, 0, 0)",
     [STMT_WEBHOOK_SET] =
         "UPDATE webhook SET url = ?3, types = ?4, description = ?5, headers = ?6,"
         " secret = ?7, enabled = ?8, disabled_reason = ?9, deleted = ?10,"

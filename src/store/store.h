@@ -482,7 +482,11 @@ struct store_sqlite_options {
     const char *dir; /* made if missing, mode 0700; the file is pushwire.db */
     struct clock *clock;
     size_t cache_bytes; /* page cache; 0 = 32 MiB */
-    const char *vfs;    /* NULL = the system's; tests put a faulty one here */
+    /* The master keys, with which all that is secret is encrypted in the database; NULL
+     * = master.key in dir. Made (mode 0600) if it is missing, unless the database needs
+     * a key that was in it. */
+    const char *key_file;
+    const char *vfs; /* NULL = the system's; tests put a faulty one here */
     /* DISK_LOW below so many free bytes on the file system; a quarter of it, at most
      * 16 MiB, is held as ballast for when it is full all the same. 0 = not watched. */
     uint64_t reserve_bytes;
@@ -493,9 +497,15 @@ struct store_sqlite_options {
 };
 
 /* Opens or makes the database, takes its lock (E_BUSY: another process has it),
- * migrates. */
+ * migrates. E_CONFLICT: the key file lacks a key that secrets were encrypted with. */
 int store_sqlite_open(struct store **out, const struct store_sqlite_options *options,
                       msec_t *latest_steady_ms, struct err *err) must_check;
+
+/* Encrypts everything anew, with a new master key whose public id goes to `key`; the
+ * others leave the key file. With no other process in dir (E_BUSY). Whenever it is cut
+ * off, the file has every key that is needed, and the next open or rotation goes on. */
+int store_sqlite_rotate_key(const struct store_sqlite_options *options, char key[64],
+                            struct err *err) must_check;
 
 /* In memory, for simulations and as the shortest statement of the contract. Nothing
  * runs by itself: store_memory_step performs everything submitted so far as one group

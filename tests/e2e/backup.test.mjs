@@ -1,7 +1,7 @@
 // A backup of a server at work, and a server made of it again.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import test from 'node:test';
@@ -13,11 +13,12 @@ const envOf = (server) => ({ PUSHWIRE_URL: server.url, PUSHWIRE_KEY: server.key 
 const body = (channel, from, n) =>
   JSON.stringify(Array.from({ length: n }, (_, i) => click(channel, `s${from + i}`)));
 
-// The data folder of a restored backup, as a server with the first one's key.
-async function restored(file, args = [], options = {}) {
+// The data folder of a restored backup, with the master key of the one that it is of.
+async function restored(of, file, args = [], options = {}) {
   const dir = temporaryFolder();
   const done = await run(['restore', file, '--data', path.join(dir, 'data'), ...args]);
   assert.equal(done.code, 0, done.stderr);
+  copyFileSync(path.join(of.data, 'master.key'), path.join(dir, 'data', 'master.key'));
   const server = new Server({ dir, ...options });
   await server.listening();
   return { server, said: done.stdout };
@@ -48,7 +49,7 @@ test('a backup is taken while events come in, and holds all that was answered be
   assert.ok(!readdirSync(server.data).some((name) => name.startsWith('pushwire.copy')));
 
   await server.stop('SIGKILL');
-  const { server: again } = await restored(file);
+  const { server: again } = await restored(server, file);
   again.key = server.key; // it goes on working
   const there = new Set((await again.list('/v1/channels/c/events')).map((event) => event._id));
   for (const id of before) assert.ok(there.has(id), id);
@@ -73,7 +74,7 @@ test('a restored backup sends nothing by itself, and everything when its webhook
   const newer = await server.webhook('c', 'http://127.0.0.1:9/'); // lost
   await server.stop();
 
-  const { server: again, said } = await restored(file);
+  const { server: again, said } = await restored(server, file);
   again.key = server.key;
   assert.match(said, /10 calls wait, and are held/);
   assert.match(said, /1 webhooks are disabled \("restored from a backup"\)/);
@@ -94,7 +95,7 @@ test('a restored backup sends nothing by itself, and everything when its webhook
   assert.deepEqual(new Set(receiver.calls.slice(10).map((call) => call.id)), new Set(ids));
   await again.stop();
 
-  const { server: third, said: then } = await restored(file, ['--cancel-waiting']);
+  const { server: third, said: then } = await restored(server, file, ['--cancel-waiting']);
   third.key = server.key;
   assert.match(then, /10 calls that waited are cancelled/);
   assert.equal((await third.must('GET', `/v1/channels/c/webhooks/${hook._id}`)).enabled, true);
@@ -139,6 +140,27 @@ test('a backup is an admin\'s, one at a time, with its digest', async () => {
   assert.equal(whole.bytes.subarray(0, 15).toString(), 'SQLite format 3');
   agent.destroy();
   assert.equal((await server.stop()).code, 0);
+});
+
+test('a restored backup needs the master key that it was made with', async () => {
+  const server = await Server.start();
+  await server.channel('c');
+  const hook = await server.webhook('c', 'http://127.0.0.1:9/');
+  const file = path.join(temporaryFolder(), 'copy.db');
+  assert.equal((await run(['backup', file], { env: envOf(server) })).code, 0);
+  assert.ok(!readFileSync(file).includes(hook.secret));
+  await server.stop();
+  const to = path.join(temporaryFolder(), 'data');
+  assert.equal((await run(['restore', file, '--data', to])).code, 0);
+  const without = await run(['serve', '--listen', '127.0.0.1:0', '--data', to]);
+  assert.equal(without.code, 1);
+  assert.match(without.stderr, /master key [0-9a-f]{16}, which has no file any more: put the file back/);
+  const { server: again } = await restored(server, file);
+  again.key = server.key;
+  assert.deepEqual(
+    await again.must('GET', `/v1/channels/c/webhooks/${hook._id}/secret`), { secret: hook.secret },
+  );
+  assert.equal((await again.stop()).code, 0);
 });
 
 test('a restore refuses a damaged backup, a newer one, and a folder with a store', async () => {

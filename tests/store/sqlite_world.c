@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 #include <stdio.h>
+#include <unistd.h>
 
 int
 try_open(struct world *world, struct err *err)
@@ -108,4 +109,34 @@ hold_release(struct hold *hold)
     hold->released = true;
     hold_await(&hold->left);
     pthread_mutex_unlock(&hold_mutex);
+}
+
+sqlite3 *
+open_file(const struct world *world)
+{
+    char path[400];
+    sqlite3 *db;
+    snprintf(path, sizeof(path), "%s/pushwire.db", world->dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    return db;
+}
+
+void
+make_schema_1(const struct world *world)
+{
+    static char sql[8000];
+    char path[400];
+    FILE *file = fopen(FIXTURES "/schema/1.sql", "re");
+    assert_non_null(file);
+    size_t n = fread(sql, 1, sizeof(sql) - 1, file);
+    fclose(file);
+    assert_in_range(n, 1, sizeof(sql) - 2);
+    sql[n] = '\0';
+    snprintf(path, sizeof(path), "%s/pushwire.db", world->dir);
+    unlink(path);
+    sqlite3 *db = open_file(world);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA synchronous = OFF", NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
 }

@@ -10,6 +10,12 @@ int try_open(struct world *world, struct err *err);
  * the file's structure agree with the rows. */
 void check_rows(struct world *world);
 
+/* With the store closed: its database, for sqlite3_close; and one of schema 1 in its
+ * place. */
+struct sqlite3;
+struct sqlite3 *open_file(const struct world *world);
+void make_schema_1(const struct world *world);
+
 /* Holds the store's thread when its turn to be done comes, so that what is submitted
  * meanwhile comes to the store at once. */
 struct hold {

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/iofd.h"
 #include "base/mem.h"
 #include "faulty_vfs.h"
 #include "sqlite_world.h"
@@ -356,9 +357,18 @@ restore_into_world(struct world *world, const char *path, enum restore_waiting w
     return store_copy_restore(restore, err);
 }
 
+/* A copy does not hold the key that its secrets are encrypted with. */
 static void
 go_on_in(struct world *world, const char *dir)
 {
+    char from[400], to[400], *key;
+    size_t n;
+    struct err err;
+    path_of(from, world, "master.key");
+    assert_int_equal(file_read(from, 1000, &key, &n, &err), 0);
+    snprintf(to, sizeof(to), "%s/master.key", dir);
+    assert_int_equal(file_write(to, key, n, 0600, &err), 0);
+    free(key);
     snprintf(world->dir, sizeof(world->dir), "%.60s", dir);
     world_open(world);
 }
