@@ -52,12 +52,12 @@ test('a refused call shows its attempt and comes again two minutes later', async
 test('Retry-After lengthens the wait and never shortens it', async (t) => {
   const date = new Date(Date.now() + 7200_000).toUTCString();
   const rows = [['600', 600, 661], [date, 7100, 7201], ['1', 120, 132.1], ['-1', 120, 132.1],
-    ['0', 120, 132.1], ['soon', 120, 132.1], ['Fri, 31 Dec 1999 23:59:59 GMT', 120, 132.1],
+    ['0', 120, 132.1], ['soon', 120, 132.1], ['x'.repeat(60_000), 120, 132.1], ['Fri, 31 Dec 1999 23:59:59 GMT', 120, 132.1],
     ['99999999', 86400, 95041], ['99999999999999999999999', 120, 95041]];
   for (const [value, least, most] of rows) {
     const { channel } = await setting(t, (res) => res.writeHead(429, { 'Retry-After': value }).end());
     const wait = waits(await tried(channel));
-    assert.ok(wait >= least && wait <= most, `${value}: ${wait} s`);
+    assert.ok(wait >= least && wait <= most, `${value.slice(0, 30)}: ${wait} s`);
   }
 });
 
