@@ -42,6 +42,7 @@ write_webhook(struct json_out *json, const struct webhook *webhook,
     webhook_secret_write(json, webhook_secret_text(webhook));
     json_bool(json, "enabled", webhook->enabled);
     json_str(json, "disabledReason", webhook->disabled_reason);
+    json_time(json, "failingSince", webhook_failing_since(webhook));
     write_retry(json, &webhook->retry);
     json_time(json, "createdAt", webhook->created_ms);
     json_time(json, "updatedAt", webhook->updated_ms);

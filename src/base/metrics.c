@@ -27,6 +27,10 @@ static const struct counter_row counter_rows[METRIC_COUNTERS] = {
                          "HTTP requests answered, by class of status.",
                          "code",
                          {"2xx", "4xx", "5xx"}},
+    [METRIC_DISABLED] = {"pushwire_webhooks_disabled_total",
+                         "Webhooks that were disabled by what came back, by reason.",
+                         "reason",
+                         {"gone", "failing"}},
     [METRIC_COMMITS] = {"pushwire_commits_total", "Group commits.", NULL, {NULL}},
 };
 

@@ -108,6 +108,10 @@ const struct option option_table[OPTIONS] = {
                                    "outage to end, and of retries; 0 = any number"},
     [OPTION_DRAIN_TOTAL] = {SERVER("drain-total", "DRAIN_TOTAL"), INT(0, 1000000),
                             .fallback = "2500", .help = "and of all webhooks together"},
+    [OPTION_DISABLE_AFTER] = {SERVER("disable-after", "DISABLE_AFTER"),
+                              DURATION(0, HOURS(24 * 365), 1000), .fallback = "5d",
+                              .help = "disable a webhook after so long nothing but "
+                                      "failures; 0 = never"},
     [OPTION_DEADLINE] = {SERVER("deadline", "DEADLINE"),
                          DURATION(100, SECONDS(300), 1000), .fallback = "15s",
                          .help = "total time of one attempt"},

@@ -113,6 +113,7 @@ open_engine(struct server *server, struct err *err)
         .slots = (unsigned)option_number(options, OPTION_SLOTS),
         .drain_rate = (unsigned)option_number(options, OPTION_DRAIN_RATE),
         .drain_total = (unsigned)option_number(options, OPTION_DRAIN_TOTAL),
+        .disable_after = option_number(options, OPTION_DISABLE_AFTER),
         .sender_bytes = (size_t)option_number(options, OPTION_SENDER_MEMORY),
         .broken = on_broken,
     };

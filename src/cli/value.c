@@ -19,8 +19,10 @@ static const struct unit sizes[] = {
 };
 
 static const struct unit durations[] = {
-    {"h", 3600000}, {"min", 60000}, /* how it is shown; "m" is only read */
-    {"m", 60000},   {"s", 1000},    {"ms", 1},
+    {"d", 86400000}, {"h", 3600000},
+    {"min", 60000}, /* how it is shown; "m" is only read */
+    {"m", 60000},    {"s", 1000},
+    {"ms", 1},
 };
 
 /* Decimal digits at *at; false when there are none or they do not fit. */

@@ -8,6 +8,49 @@
 
 /* ---- webhooks ---- */
 
+struct webhook_health {
+    atomic_uint refs;
+    atomic_int_fast64_t failing_since_ms;
+};
+
+static struct webhook_health *
+health_new(msec_t since_ms)
+{
+    struct webhook_health *health = xcalloc(1, sizeof(*health));
+    atomic_init(&health->refs, 1);
+    atomic_init(&health->failing_since_ms, since_ms);
+    return health;
+}
+
+static void
+health_unref(struct webhook_health *health)
+{
+    if (atomic_fetch_sub_explicit(&health->refs, 1, memory_order_acq_rel) == 1)
+        free(health);
+}
+
+msec_t
+webhook_failing_since(const struct webhook *webhook)
+{
+    return atomic_load_explicit(&webhook->health->failing_since_ms,
+                                memory_order_relaxed);
+}
+
+void
+webhook_set_failing_since(const struct webhook *webhook, msec_t since_ms)
+{
+    atomic_store_explicit(&webhook->health->failing_since_ms, since_ms,
+                          memory_order_relaxed);
+}
+
+void
+webhook_part_health(struct webhook *webhook)
+{
+    struct webhook_health *own = health_new(webhook_failing_since(webhook));
+    health_unref(webhook->health);
+    webhook->health = own;
+}
+
 struct webhook *
 webhook_new(void)
 {
@@ -16,6 +59,7 @@ webhook_new(void)
     webhook->types = EVENT_ALL_TYPES;
     webhook->enabled = true;
     webhook->retry = retry_default;
+    webhook->health = health_new(MSEC_NEVER);
     return webhook;
 }
 
@@ -44,6 +88,9 @@ webhook_copy(const struct webhook *webhook)
                            webhook->secrets[i].until_ms);
     copy->enabled = webhook->enabled;
     copy->disabled_reason = copy_text(webhook->disabled_reason);
+    health_unref(copy->health);
+    copy->health = webhook->health;
+    atomic_fetch_add_explicit(&copy->health->refs, 1, memory_order_relaxed);
     copy->deleted = webhook->deleted;
     copy->own_retry = webhook->own_retry;
     copy->retry = webhook->retry;
@@ -153,6 +200,7 @@ webhook_unref(struct webhook *webhook)
     free(webhook->description);
     clear_secrets(webhook);
     free(webhook->disabled_reason);
+    health_unref(webhook->health);
     free(webhook);
 }
 

@@ -29,6 +29,9 @@ struct webhook_secret {
     msec_t until_ms; /* steady: it signs before that; of the newest MSEC_NEVER */
 };
 
+/* What happens to a webhook, the same for all its versions. */
+struct webhook_health;
+
 struct webhook {
     atomic_uint refs;
     uint64_t number;  /* its key in the store; grows, never used twice */
@@ -43,8 +46,9 @@ struct webhook {
     size_t n_secrets;               /* 0 = it has none yet */
     bool enabled;
     char *disabled_reason; /* NULL when enabled: "by request", "410 Gone" */
-    bool deleted;          /* its waiting calls are cancelled */
-    bool own_retry;        /* the policy was given, not the default */
+    struct webhook_health *health;
+    bool deleted;   /* its waiting calls are cancelled */
+    bool own_retry; /* the policy was given, not the default */
     struct retry_policy retry;
     msec_t created_ms; /* wall */
     msec_t updated_ms;
@@ -55,6 +59,14 @@ webhook_new(void); /* one reference, defaults: enabled, all types, default retry
 struct webhook *webhook_copy(const struct webhook *webhook);
 struct webhook *webhook_ref(struct webhook *webhook);
 void webhook_unref(struct webhook *webhook); /* NULL is fine */
+
+/* Since when nothing but failures came back from it (steady; any thread); MSEC_NEVER =
+ * the last attempt that ended did not fail, or the failures are quite new. */
+msec_t webhook_failing_since(const struct webhook *webhook);
+void webhook_set_failing_since(const struct webhook *webhook, msec_t since_ms);
+/* From now on its health is its own. */
+void webhook_part_health(struct webhook *webhook);
+
 bool webhook_wants(const struct webhook *webhook,
                    enum event_type type); /* enabled or not: a disabled one holds */
 void webhook_add_header(struct webhook *webhook, struct slice name, struct slice value);

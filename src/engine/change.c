@@ -1,9 +1,11 @@
 /* Changes of configuration: computed from one version, committed, then shown to
  * everybody. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "engine/engine_private.h"
 
 struct work {
@@ -167,28 +169,51 @@ engine_change(struct engine *engine, struct engine_change *change)
     submit(work);
 }
 
-/* ---- 410 Gone ---- */
+/* ---- webhooks that are disabled by what comes back ---- */
 
-struct gone {
+struct disabling {
     struct engine_change change;
     struct engine *engine;
+    enum disable_reason reason;
     struct webhook *was; /* a reference: what answered; a changed one is another */
 };
 
-static int
-gone_apply(struct engine *engine, struct engine_change *change)
+static char *
+reason_text(const struct disabling *disabling)
 {
-    const struct gone *gone = container_of(change, struct gone, change);
-    struct webhook *now = engine_webhook_numbered(engine, gone->was->number);
-    bool same = now == gone->was && now->enabled;
+    static const struct {
+        msec_t ms;
+        const char *name;
+    } units[] = {
+        {86400000, "day"}, {3600000, "hour"}, {60000, "minute"}, {1000, "second"}};
+    char text[80];
+
+    if (disabling->reason == DISABLE_GONE)
+        return xstrdup("the receiver answered 410 Gone");
+    msec_t after_ms = disabling->engine->options.disable_after;
+    size_t unit = 0;
+    while (unit < ARRAY_LEN(units) - 1 && after_ms % units[unit].ms != 0)
+        unit++;
+    msec_t n = after_ms / units[unit].ms;
+    snprintf(text, sizeof(text), "failing for %lld %s%s", (long long)n,
+             units[unit].name, n == 1 ? "" : "s");
+    return xstrdup(text);
+}
+
+static int
+disable_apply(struct engine *engine, struct engine_change *change)
+{
+    const struct disabling *disabling = container_of(change, struct disabling, change);
+    struct webhook *now = engine_webhook_numbered(engine, disabling->was->number);
+    bool same = now == disabling->was && now->enabled;
     webhook_unref(now);
     if (!same)
         return err_set(&change->err, E_CONFLICT,
                        "changed, disabled or deleted already");
-    change->webhook = webhook_copy(gone->was);
+    change->webhook = webhook_copy(disabling->was);
     change->webhook->enabled = false;
     free(change->webhook->disabled_reason);
-    change->webhook->disabled_reason = xstrdup("the receiver answered 410 Gone");
+    change->webhook->disabled_reason = reason_text(disabling);
     change->webhook->updated_ms = clock_wall_us(engine->clock) / 1000;
     return 0;
 }
@@ -206,25 +231,28 @@ tell_what_is(struct engine *engine, uint64_t number)
 }
 
 static void
-gone_done(struct engine_change *change)
+disable_done(struct engine_change *change)
 {
-    struct gone *gone = container_of(change, struct gone, change);
-    if (change->result == 0)
+    struct disabling *disabling = container_of(change, struct disabling, change);
+    if (change->result == 0) {
+        metric_add(METRIC_DISABLED, disabling->reason, 1);
         log_line(LOG_WARN, "webhook.disabled", LOG_S("webhook", change->webhook->id),
                  LOG_S("reason", change->webhook->disabled_reason));
-    else /* its lane is shut until it is told anew */
-        tell_what_is(gone->engine, gone->was->number);
-    webhook_unref(gone->was);
-    free(gone);
+    } else { /* its lane is shut until it is told anew */
+        tell_what_is(disabling->engine, disabling->was->number);
+    }
+    webhook_unref(disabling->was);
+    free(disabling);
 }
 
 void
-engine_disable_gone(void *ctx, struct webhook *was)
+engine_disable(void *ctx, struct webhook *was, enum disable_reason reason)
 {
-    struct gone *gone = xcalloc(1, sizeof(*gone));
-    gone->engine = ctx;
-    gone->was = webhook_ref(was);
-    gone->change.apply = gone_apply;
-    gone->change.done = gone_done;
-    engine_change(ctx, &gone->change);
+    struct disabling *disabling = xcalloc(1, sizeof(*disabling));
+    disabling->engine = ctx;
+    disabling->reason = reason;
+    disabling->was = webhook_ref(was);
+    disabling->change.apply = disable_apply;
+    disabling->change.done = disable_done;
+    engine_change(ctx, &disabling->change);
 }

@@ -35,6 +35,8 @@ struct mail {
         struct mail *mail); /* instead of handle, when the dispatch is closed */
 };
 
+enum disable_reason { DISABLE_GONE, DISABLE_FAILING };
+
 struct dispatch_options {
     struct store *store;
     struct clock *clock;
@@ -44,13 +46,15 @@ struct dispatch_options {
     unsigned slots;
     unsigned drain_rate;  /* of a backlog: calls a second per webhook; 0 = any */
     unsigned drain_total; /* and of all webhooks together */
-    size_t max_bytes; /* of calls in memory */
+    size_t max_bytes;     /* of calls in memory */
     /* enum disk_room: while it is DISK_FULL no attempt is started. Whoever changes it
      * wakes the transport. */
     const atomic_int *room;
-    /* 410: this webhook is to be disabled, unless it has changed since. On the
+    msec_t disable_after; /* of nothing but failures; 0 = never */
+    /* 410, or too long nothing but failures: this webhook is to be disabled for that
+     * `reason`, unless it has changed since. On the
      * dispatch's thread. */
-    void (*gone)(void *ctx, struct webhook *webhook);
+    void (*disable)(void *ctx, struct webhook *webhook, enum disable_reason reason);
     void *ctx;
 };
 

@@ -69,8 +69,7 @@ webhook_arrived(struct dispatch *dispatch, struct mail *mail)
         note->webhook = old;
         if (!old)
             lane_join_channel(dispatch, lane);
-        else if (!old->enabled) /* what was held is backlog */
-            lane_begin_backlog(dispatch, lane);
+        lane_new_webhook(dispatch, lane, old);
         if (lane->target)
             dispatch->options.transport->target_close(dispatch->options.transport,
                                                       lane->target);

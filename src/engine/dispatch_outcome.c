@@ -119,6 +119,22 @@ turn_window(struct dispatch *dispatch, const struct live_call *call)
 
 static struct outcomes *outcomes_open(struct dispatch *dispatch);
 
+/* Disables the webhook when it is gone, or has been failing for too long. */
+static void
+give_up(struct dispatch *dispatch, const struct live_call *call)
+{
+    struct lane *lane = call->lane;
+    bool gone = is_gone(call);
+    bool failing = call->attempt.verdict != VERDICT_OK && call->sent == lane->webhook &&
+                   lane_is_given_up(dispatch, lane);
+    if (lane->shut || !lane->webhook->enabled || (!gone && !failing))
+        return;
+    lane->shut = true;
+    lane_update(dispatch, lane);
+    dispatch->options.disable(dispatch->options.ctx, lane->webhook,
+                              gone ? DISABLE_GONE : DISABLE_FAILING);
+}
+
 /* The transport's done: runs inside transport->run. */
 void
 outcome_note(struct attempt *attempt)
@@ -152,6 +168,7 @@ outcome_note(struct attempt *attempt)
         .webhook = lane->webhook_number,
         .lease = lane->lease,
         .was_due_ms = call->due_ms,
+        .failing_since_ms = lane_failing_since(dispatch, lane),
         .attempt =
             {
                 .n = call->attempts + 1,
@@ -166,11 +183,8 @@ outcome_note(struct attempt *attempt)
     decide(dispatch, call, result);
     observe(dispatch, call);
     log_attempt(dispatch, call, result);
-    if (is_gone(call) && !lane->shut) {
-        lane->shut = true;
-        lane_update(dispatch, lane);
-        dispatch->options.gone(dispatch->options.ctx, lane->webhook);
-    }
+    webhook_set_failing_since(lane->webhook, result->failing_since_ms);
+    give_up(dispatch, call);
 }
 
 /* ---- groups of outcomes ---- */

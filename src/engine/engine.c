@@ -127,7 +127,8 @@ make_senders(struct engine *engine, struct err *err)
             .drain_total = share(options->drain_total, engine->n_senders),
             .max_bytes = options->sender_bytes,
             .room = &engine->room,
-            .gone = engine_disable_gone,
+            .disable_after = options->disable_after,
+            .disable = engine_disable,
             .ctx = engine,
         });
     }

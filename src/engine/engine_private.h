@@ -52,4 +52,4 @@ void sender_join(struct sender *sender);
 void gates_close(struct engine *engine);
 
 /* change.c */
-void engine_disable_gone(void *ctx, struct webhook *was); /* a receiver answered 410 */
+void engine_disable(void *ctx, struct webhook *was, enum disable_reason reason);

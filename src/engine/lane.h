@@ -46,6 +46,7 @@ struct lane {
     bool shut;     /* answered 410: nothing is started until its webhook is told anew */
     bool reading;
     bool full; /* a call of it found no room: read on when one of its calls has left */
+    unsigned failures;       /* since then, as far as this server has seen */
     msec_t failing_since_ms; /* the first failure since a success; MSEC_NEVER = none */
     msec_t since_ms;         /* events from before this are its backlog */
     struct pace pace;        /* of the backlog */
@@ -132,6 +133,14 @@ msec_t lanes_drain_due(const struct dispatch *dispatch); /* steady; MSEC_NEVER *
 void lane_begin_backlog(struct dispatch *dispatch, struct lane *lane);
 /* An attempt ended so; before its window is told. */
 void lane_heard(struct dispatch *dispatch, struct lane *lane, bool ok);
+/* For the store: since when it has been failing; of an outage only. */
+msec_t lane_failing_since(const struct dispatch *dispatch, const struct lane *lane);
+/* Nothing but failures for too long? */
+bool lane_is_given_up(const struct dispatch *dispatch, const struct lane *lane);
+/* Its webhook is told; `old` is what it was, NULL = nothing yet. lane_update must
+ * follow. */
+void lane_new_webhook(struct dispatch *dispatch, struct lane *lane,
+                      const struct webhook *old);
 size_t lane_fresh_max(const struct lane *lane);
 size_t lane_read_max(const struct lane *lane);
 size_t lane_read_below(const struct lane *lane);

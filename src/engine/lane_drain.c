@@ -8,6 +8,9 @@
 /* A receiver that fails for so long is away; what waits then is a backlog. */
 #define OUTAGE_MS ((msec_t)60 * 1000)
 
+/* A webhook is not given up on fewer attempts than this, however long they took. */
+#define FAILURES_MIN 5
+
 /* A dead receiver gets a call now and then: no need to keep many at hand. */
 #define DEAD_FRESH_MAX  32
 #define DEAD_READ_MAX   16
@@ -112,6 +115,13 @@ lane_begin_backlog(struct dispatch *dispatch, struct lane *lane)
     live_queue_move(&lane->ready[LANE_BACKLOG], &lane->ready[LANE_FRESH]);
 }
 
+static void
+starts_anew(struct lane *lane)
+{
+    lane->failing_since_ms = MSEC_NEVER;
+    lane->failures = 0;
+}
+
 void
 lane_heard(struct dispatch *dispatch, struct lane *lane, bool ok)
 {
@@ -119,6 +129,7 @@ lane_heard(struct dispatch *dispatch, struct lane *lane, bool ok)
     if (!ok) {
         if (lane->failing_since_ms == MSEC_NEVER)
             lane->failing_since_ms = now_ms;
+        lane->failures++;
         return;
     }
     if (lane->failing_since_ms != MSEC_NEVER &&
@@ -126,5 +137,41 @@ lane_heard(struct dispatch *dispatch, struct lane *lane, bool ok)
         lane_begin_backlog(dispatch, lane);
         lane_update(dispatch, lane); /* stays: the call is still in memory */
     }
-    lane->failing_since_ms = MSEC_NEVER;
+    starts_anew(lane);
+}
+
+msec_t
+lane_failing_since(const struct dispatch *dispatch, const struct lane *lane)
+{
+    if (lane->failing_since_ms == MSEC_NEVER)
+        return MSEC_NEVER;
+    msec_t now_ms = clock_steady_ms(dispatch->clock);
+    return now_ms - lane->failing_since_ms >= OUTAGE_MS ? lane->failing_since_ms
+                                                        : MSEC_NEVER;
+}
+
+bool
+lane_is_given_up(const struct dispatch *dispatch, const struct lane *lane)
+{
+    msec_t after_ms = dispatch->options.disable_after;
+    return after_ms > 0 && lane->failures >= FAILURES_MIN &&
+           clock_steady_ms(dispatch->clock) - lane->failing_since_ms >= after_ms;
+}
+
+void
+lane_new_webhook(struct dispatch *dispatch, struct lane *lane,
+                 const struct webhook *old)
+{
+    if (!old) {
+        lane->failing_since_ms = webhook_failing_since(lane->webhook);
+        return;
+    }
+    if (old == lane->webhook)
+        return;
+    if (!old->enabled) /* what was held is backlog */
+        lane_begin_backlog(dispatch, lane);
+    if (lane->webhook->enabled) {
+        starts_anew(lane);
+        webhook_set_failing_since(lane->webhook, MSEC_NEVER);
+    }
 }

@@ -213,6 +213,8 @@ memory_settle(struct memory_store *m, struct store_op *op)
         result->lost = !call || result->lease != 1;
         if (result->lost)
             continue;
+        webhook_set_failing_since(m->webhooks[result->webhook - 1],
+                                  result->failing_since_ms);
 
         struct attempt_record attempt = result->attempt;
         uint32_t last = call->n_log ? call->log[call->n_log - 1].n : 0;

@@ -101,8 +101,11 @@ memory_put_webhook(struct memory_store *m, struct store_op *op)
         m->webhooks[m->n_webhooks++] = NULL;
     }
     struct webhook **kept = &m->webhooks[webhook->number - 1];
+    msec_t since_ms = *kept ? webhook_failing_since(*kept) : MSEC_NEVER;
     webhook_unref(*kept);
     *kept = webhook_copy(webhook);
+    webhook_part_health(*kept); /* what is not committed is not known here */
+    webhook_set_failing_since(*kept, webhook->enabled ? MSEC_NEVER : since_ms);
     if (webhook->deleted)
         cancel_waiting(m, webhook->number);
     put->config_after = ++m->config;
@@ -159,8 +162,11 @@ memory_load(struct store *store, const struct store_loader *loader, uint64_t *co
         if (!m->channels[i]->deleted)
             loader->channel(loader->ctx, channel_copy(m->channels[i]));
     for (size_t i = 0; i < m->n_webhooks; i++)
-        if (!m->webhooks[i]->deleted)
-            loader->webhook(loader->ctx, webhook_copy(m->webhooks[i]));
+        if (!m->webhooks[i]->deleted) {
+            struct webhook *copy = webhook_copy(m->webhooks[i]);
+            webhook_part_health(copy);
+            loader->webhook(loader->ctx, copy);
+        }
     for (size_t i = 0; i < m->n_keys; i++)
         if (m->keys[i].number)
             loader->key(loader->ctx, &m->keys[i]);

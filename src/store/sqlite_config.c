@@ -45,6 +45,7 @@ keep_webhook(struct sqlite_store *s, uint64_t number, struct sqlite_channel *cha
 {
     struct sqlite_webhook *webhook = xcalloc(1, sizeof(*webhook));
     webhook->number = number;
+    webhook->failing_since_ms = MSEC_NEVER;
     webhook->channel = channel;
     webhook->next = channel->webhooks;
     channel->webhooks = webhook;
@@ -126,16 +127,26 @@ cache_channels(struct sqlite_store *s)
     return rc;
 }
 
+msec_t
+sqlite_failing_since(sqlite3_stmt *stmt, int column)
+{
+    if (sqlite3_column_type(stmt, column) == SQLITE_NULL)
+        return MSEC_NEVER;
+    return sqlite3_column_int64(stmt, column);
+}
+
 static int
 cache_webhooks(struct sqlite_store *s)
 {
     sqlite3_stmt *stmt = NULL;
-    int rc = sqlite_prepare_once(s,
-                                 "SELECT number, channel, enabled, disabled_reason,"
-                                 " coalesce(waiting, 0), coalesce(succeeded, 0),"
-                                 " coalesce(failed, 0), coalesce(cancelled, 0), deleted"
-                                 " FROM webhook LEFT JOIN tally ON webhook = number",
-                                 &stmt);
+    int rc =
+        sqlite_prepare_once(s,
+                            "SELECT number, channel, enabled, disabled_reason,"
+                            " coalesce(waiting, 0), coalesce(succeeded, 0),"
+                            " coalesce(failed, 0), coalesce(cancelled, 0), deleted,"
+                            " failing_since_ms"
+                            " FROM webhook LEFT JOIN tally ON webhook = number",
+                            &stmt);
     while (rc == 0 && (rc = sqlite_row_of(s, stmt)) == 1) {
         struct sqlite_channel *channel = map_get(&s->channels, key_at(stmt, 1), 0);
         assert(channel);
@@ -145,6 +156,7 @@ cache_webhooks(struct sqlite_store *s)
             w->reason = string_at(stmt, 3);
         for (int state = 0; state < CALL_STORED_STATES; state++)
             w->calls[state] = sqlite3_column_int64(stmt, 4 + state);
+        w->failing_since_ms = sqlite_failing_since(stmt, 9);
         w->leased = s->started;
         if (sqlite3_column_int(stmt, 8))
             note_deleted(s, w);
@@ -421,7 +433,7 @@ sqlite_put_webhook(struct sqlite_store *s, struct store_op *op)
     webhook_keep(kept, webhook);
     if (webhook->deleted)
         note_deleted(s, kept);
-    return 0;
+    return webhook->enabled ? sqlite_note_failing(s, kept, MSEC_NEVER) : 0;
 }
 
 int

@@ -117,6 +117,7 @@ webhook_at(sqlite3_stmt *stmt)
     w->retry.max_delay_ms = sqlite3_column_int64(stmt, 13);
     w->created_ms = sqlite3_column_int64(stmt, 14);
     w->updated_ms = sqlite3_column_int64(stmt, 15);
+    webhook_set_failing_since(w, sqlite_failing_since(stmt, 16));
     return w;
 }
 
@@ -129,7 +130,7 @@ load_webhooks(struct sqlite_store *s, const struct store_loader *loader)
         "SELECT number, channel, url, types, description, headers,"
         " secret, enabled, disabled_reason, own_retry, max_retries,"
         " initial_delay_ms, factor, max_delay_ms, created_ms,"
-        " updated_ms FROM webhook WHERE deleted = 0 ORDER BY number",
+        " updated_ms, failing_since_ms FROM webhook WHERE deleted = 0 ORDER BY number",
         &stmt);
     while (rc == 0 && (rc = sqlite_row_of(s, stmt)) == 1) {
         struct webhook *webhook = webhook_at(stmt);

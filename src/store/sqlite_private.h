@@ -57,6 +57,7 @@ enum sqlite_stmt {
     STMT_CHANNEL_KEYS_DROP,
     STMT_WEBHOOK_ADD,
     STMT_WEBHOOK_SET,
+    STMT_WEBHOOK_FAILING,
     STMT_KEY_BY_ID,
     STMT_KEY_ADD,
     STMT_KEY_DROP,
@@ -117,6 +118,7 @@ struct sqlite_webhook {
     bool deleted;
     bool leased; /* the listener was told */
     char *reason;
+    msec_t failing_since_ms;           /* MSEC_NEVER = it is not */
     int64_t calls[CALL_STORED_STATES]; /* the open group included */
     int64_t delta[CALL_STORED_STATES]; /* by the open group */
     bool touched;
@@ -177,7 +179,7 @@ struct sqlite_store {
 
     struct {
         bool open;
-        bool config_changed;
+        bool config_changed; /* or else something that is cached */
         size_t rows;
         size_t bytes;
         struct sqlite_webhook *touched;
@@ -274,8 +276,9 @@ int sqlite_note(struct sqlite_store *s, const char *name, int64_t value) must_ch
 /* ---- sqlite_schema.c ---- */
 
 extern const char *const sqlite_sql[STMTS];
-#define SQLITE_APPLICATION_ID 1350002802 /* "Pwhr": how the file is told from others   \
-                                          */
+#define SQLITE_APPLICATION_ID                                                          \
+    1350002802 /* "Pwhr": how the file is told from others                             \
+                */
 extern const int sqlite_schema_version;
 /* `name` is how errors call the file. E_CONFLICT: another program's, or newer. */
 int sqlite_check_version(sqlite3 *db, const char *name, int *version,
@@ -316,6 +319,9 @@ int sqlite_append_rows(struct sqlite_store *s, uint64_t channel,
 int sqlite_sweep(struct sqlite_store *s, int limit) must_check;
 /* What rides along with a commit: counts, the time, old idempotency keys. */
 int sqlite_group_finish(struct sqlite_store *s) must_check;
+/* In an open group. */
+int sqlite_note_failing(struct sqlite_store *s, struct sqlite_webhook *webhook,
+                        msec_t since_ms) must_check;
 void sqlite_count(struct sqlite_store *s, struct sqlite_webhook *webhook,
                   enum call_state state, int by);
 int sqlite_refuse(struct store_op *op, int result, const char *why);
@@ -327,6 +333,7 @@ void sqlite_cache_free(struct sqlite_store *s);
 int sqlite_prepare_once(struct sqlite_store *s, const char *sql,
                         sqlite3_stmt **stmt) must_check;
 int sqlite_row_of(struct sqlite_store *s, sqlite3_stmt *stmt) must_check;
+msec_t sqlite_failing_since(sqlite3_stmt *stmt, int column); /* MSEC_NEVER = NULL */
 int sqlite_put_channel(struct sqlite_store *s, struct store_op *op) must_check;
 int sqlite_put_webhook(struct sqlite_store *s, struct store_op *op) must_check;
 int sqlite_put_key(struct sqlite_store *s, struct store_op *op) must_check;

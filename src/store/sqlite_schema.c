@@ -117,6 +117,8 @@ static const char *const steps[] = {
      * that takes a key, so it comes when the store has one (sqlite_vault.c). */
     "CREATE TABLE master_key(id TEXT PRIMARY KEY) WITHOUT ROWID, STRICT;"
     "INSERT INTO meta VALUES('plain_secrets', 1);",
+
+    "ALTER TABLE webhook ADD COLUMN failing_since_ms INTEGER;",
 };
 
 #define SCHEMA_VERSION ((int)ARRAY_LEN(steps))
@@ -253,6 +255,8 @@ const char *const sqlite_sql[STMTS] = {
         " own_retry = ?11, max_retries = ?12, initial_delay_ms = ?13, factor = ?14,"
         " max_delay_ms = ?15, created_ms = ?16, updated_ms = ?17"
         " WHERE number = ?1 AND channel = ?2",
+    [STMT_WEBHOOK_FAILING] = "UPDATE webhook SET failing_since_ms = ?2"
+                             " WHERE number = ?1",
     [STMT_KEY_BY_ID] = "SELECT number FROM key WHERE id = ?1",
     [STMT_KEY_ADD] = "INSERT INTO key(id, role, channel, hash, created_ms)"
                      " VALUES(?1, ?2, ?3, ?4, ?5)",

@@ -257,6 +257,22 @@ keep_due_by_hand(struct store_result *result, msec_t due_ms)
     result->due_ms = due_ms;
 }
 
+int
+sqlite_note_failing(struct sqlite_store *s, struct sqlite_webhook *webhook,
+                    msec_t since_ms)
+{
+    const enum sqlite_stmt set = STMT_WEBHOOK_FAILING;
+    if (webhook->failing_since_ms == since_ms)
+        return 0;
+    webhook->failing_since_ms = since_ms;
+    s->group.config_changed = true;
+    s->group.rows++;
+    sqlite_key(s, set, 1, webhook->number);
+    if (since_ms != MSEC_NEVER) /* what is not bound is NULL */
+        sqlite_int(s, set, 2, since_ms);
+    return sqlite_run(s, set);
+}
+
 /* The call has moved on meanwhile, its webhook was deleted, or the attempt's number is
  * taken: then it gets the next one. */
 static int
@@ -299,6 +315,8 @@ settle_one(struct sqlite_store *s, struct store_result *result)
     if (result->lost)
         return 0;
     int rc = sqlite_group_begin(s);
+    if (rc == 0)
+        rc = sqlite_note_failing(s, webhook, result->failing_since_ms);
     if (rc == 0 && !webhook->deleted)
         rc = call_settle(s, webhook, result, result->was_due_ms, result->attempt.n);
     if (rc < 0)

@@ -122,6 +122,9 @@ struct store_result {
     uint32_t tries;
     msec_t due_ms;     /* steady; when CALL_WAITING */
     msec_t was_due_ms; /* steady; what the attempt was started for */
+    /* Since when the webhook has been failing, for webhook_failing_since after the next
+     * start; MSEC_NEVER = it has not. Forgotten when it is put and enabled. */
+    msec_t failing_since_ms;
     /* out. When the call was made due by hand during the attempt and the attempt did
      * not succeed, it stays waiting for that: state, tries and due_ms say so. */
     bool lost; /* the lease has passed on: nothing was recorded */

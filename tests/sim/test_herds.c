@@ -246,6 +246,126 @@ what_waits_for_the_drain_rate_counts_as_due(void **state)
     assert_in_range(gauges.oldest_due_ms, posted, posted + 1);
 }
 
+/* ---- given up ---- */
+
+static bool
+is_enabled(uint64_t number)
+{
+    struct webhook *webhook = engine_webhook_numbered(sim.engine, number);
+    assert_non_null(webhook);
+    bool enabled = webhook->enabled;
+    if (!enabled)
+        assert_string_equal(webhook->disabled_reason, "failing for 5 days");
+    webhook_unref(webhook);
+    return enabled;
+}
+
+static msec_t
+failing_since(uint64_t number)
+{
+    struct webhook *webhook = engine_webhook_numbered(sim.engine, number);
+    assert_non_null(webhook);
+    msec_t since_ms = webhook_failing_since(webhook);
+    webhook_unref(webhook);
+    return since_ms;
+}
+
+static uint64_t
+one_to_be_given_up_after_five_days(void)
+{
+    sim.disable_after = 5 * DAY;
+    sim_crash(&sim);
+    sim.receiver = (struct sim_receiver){.ok_percent = 0};
+    return sim_webhook(&sim);
+}
+
+/* An event every six hours, until the webhook is disabled or the days are over. */
+static msec_t
+until_it_is_disabled(uint64_t webhook, msec_t days, bool crashes)
+{
+    msec_t began = sim_now(&sim);
+    while (is_enabled(webhook) && sim_now(&sim) - began < days * DAY) {
+        assert_int_equal(sim_post(&sim, 1, NULL), 0);
+        if (crashes)
+            sim_crash(&sim);
+        sim_run(&sim, 6 * HOUR);
+    }
+    return sim_now(&sim) - began;
+}
+
+static void
+a_webhook_is_disabled_after_five_days_of_nothing_but_failures(void **state)
+{
+    (void)state;
+    uint64_t webhook = one_to_be_given_up_after_five_days();
+    msec_t began = sim_now(&sim);
+    msec_t took = until_it_is_disabled(webhook, 30, false);
+    assert_in_range(took, 5 * DAY, 5 * DAY + 6 * HOUR);
+    assert_int_equal(failing_since(webhook), began);
+
+    /* What waits is held, and enabling starts anew. */
+    unsigned attempts = sim.attempts;
+    assert_int_equal(sim_post(&sim, 10, NULL), 0);
+    sim_run(&sim, 3 * DAY);
+    assert_int_equal(sim.attempts, attempts);
+    assert_true(sim_count(&sim, CALL_HELD) >= 10);
+    sim_enable(&sim, webhook, true);
+    assert_int_equal(failing_since(webhook), MSEC_NEVER);
+    took = until_it_is_disabled(webhook, 30, false);
+    assert_in_range(took, 5 * DAY, 5 * DAY + 6 * HOUR);
+
+    sim.receiver = (struct sim_receiver){.ok_percent = 100};
+    sim_enable(&sim, webhook, true);
+    sim_run(&sim, DAY);
+    assert_int_equal(sim_count(&sim, CALL_HELD) + sim_count(&sim, CALL_WAITING), 0);
+}
+
+static void
+five_days_are_five_days_over_restarts_too(void **state)
+{
+    (void)state;
+    uint64_t webhook = one_to_be_given_up_after_five_days();
+    msec_t took = until_it_is_disabled(webhook, 30, true);
+    assert_in_range(took, 5 * DAY, 5 * DAY + 6 * HOUR);
+}
+
+static void
+one_success_in_five_days_is_enough_to_stay(void **state)
+{
+    (void)state;
+    uint64_t webhook = one_to_be_given_up_after_five_days();
+    for (int i = 0; i < 5; i++) {
+        until_it_is_disabled(webhook, 4, true);
+        assert_true(failing_since(webhook) != MSEC_NEVER);
+        sim.receiver = (struct sim_receiver){.ok_percent = 100};
+        assert_int_equal(sim_post(&sim, 1, NULL), 0);
+        sim_settle(&sim);
+        assert_int_equal(failing_since(webhook), MSEC_NEVER);
+        sim.receiver = (struct sim_receiver){.ok_percent = 0};
+    }
+    assert_true(is_enabled(webhook));
+}
+
+static void
+a_handful_of_failures_is_not_enough_however_long_it_takes(void **state)
+{
+    (void)state;
+    static const struct retry_policy once = {.initial_delay_ms = 1000, .factor = 1};
+    sim.disable_after = 5 * DAY;
+    sim_crash(&sim);
+    sim.receiver = (struct sim_receiver){.ok_percent = 0};
+    sim.policy = &once;
+    uint64_t webhook = sim_webhook_with(&sim, &once);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(sim_post(&sim, 1, NULL), 0);
+        sim_run(&sim, 10 * DAY);
+    }
+    assert_true(is_enabled(webhook));
+    assert_int_equal(sim_post(&sim, 1, NULL), 0);
+    sim_settle(&sim);
+    assert_false(is_enabled(webhook));
+}
+
 #define SIM_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int
@@ -261,6 +381,10 @@ main(void)
         SIM_TEST(a_burst_that_overflowed_goes_as_fast_as_it_can),
         SIM_TEST(all_backlogs_together_keep_the_total_rate_and_share_it),
         SIM_TEST(what_waits_for_the_drain_rate_counts_as_due),
+        SIM_TEST(a_webhook_is_disabled_after_five_days_of_nothing_but_failures),
+        SIM_TEST(five_days_are_five_days_over_restarts_too),
+        SIM_TEST(one_success_in_five_days_is_enough_to_stay),
+        SIM_TEST(a_handful_of_failures_is_not_enough_however_long_it_takes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,6 +39,7 @@ start_engine(struct sim *sim)
         .guard = &anywhere,
         .drain_rate = sim->drain_rate,
         .drain_total = sim->drain_total,
+        .disable_after = sim->disable_after,
         .sender_bytes = 256 * 1024,
         .broken = broken,
         .broken_ctx = sim,

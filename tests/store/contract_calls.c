@@ -352,6 +352,45 @@ a_result_under_another_lease_is_lost(void **state)
 
 /* ---- retry by hand ---- */
 
+static msec_t
+failing_since_after_reopening(struct world *world)
+{
+    world_reopen(world);
+    assert_int_equal(world->n_webhooks, 1);
+    return webhook_failing_since(world->webhooks[0]);
+}
+
+static void
+settle_failing(struct world *world, uint64_t key, uint64_t hook, msec_t since_ms)
+{
+    struct store_result result = result_of(key, hook, 1, CALL_FAILED, 0);
+    struct store_settle op = {.op.kind = STORE_SETTLE, .results = &result, .n = 1};
+    result.failing_since_ms = since_ms;
+    assert_int_equal(world_run(world, &op.op), 0);
+}
+
+static void
+since_when_a_webhook_fails_outlives_the_program_until_it_succeeds_or_is_put(
+    void **state)
+{
+    struct world *world = *state;
+    uint64_t shop = put_channel(world, "shop"), hook = put_webhook(world, shop);
+    uint64_t key = append(world, shop, EVENT_CLICK, 5, &hook, 1);
+    assert_int_equal(failing_since_after_reopening(world), MSEC_NEVER);
+    settle_failing(world, key, hook, START_MS + 7);
+    assert_int_equal(failing_since_after_reopening(world), START_MS + 7);
+    settle_failing(world, key + 1, hook, START_MS + 7);
+    assert_int_equal(failing_since_after_reopening(world), START_MS + 7);
+    settle_failing(world, key + 2, hook, MSEC_NEVER);
+    assert_int_equal(failing_since_after_reopening(world), MSEC_NEVER);
+
+    settle_failing(world, key + 3, hook, START_MS + 9);
+    change_webhook(world, shop, hook, DISABLE);
+    assert_int_equal(failing_since_after_reopening(world), START_MS + 9);
+    change_webhook(world, shop, hook, ENABLE);
+    assert_int_equal(failing_since_after_reopening(world), MSEC_NEVER);
+}
+
 static void
 a_retry_by_hand_starts_a_new_round(void **state)
 {
@@ -500,6 +539,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_result_moves_its_call_and_is_recorded),
     TEST(a_result_that_comes_late_is_recorded_and_moves_nothing),
     TEST(a_result_under_another_lease_is_lost),
+    TEST(since_when_a_webhook_fails_outlives_the_program_until_it_succeeds_or_is_put),
     TEST(a_retry_by_hand_starts_a_new_round),
     TEST(what_is_not_there_or_cancelled_is_not_retried),
     TEST(calls_of_a_disabled_webhook_are_held),

@@ -102,6 +102,7 @@ result_of(uint64_t event, uint64_t webhook, uint32_t n, enum call_state state,
         .tries = n,
         .due_ms = due_ms,
         .was_due_ms = event_key_ms(event),
+        .failing_since_ms = MSEC_NEVER,
     };
 }
 
