@@ -38,7 +38,7 @@ OWNERS = {
     "openssl/*": ["src/base/crypto*.c", "src/base/tls.c"],
     "maxminddb.h": ["src/base/geoip.c"],
     "seccomp.h": ["src/base/sandbox_calls.c"],
-    "sqlite3.h": ["src/store/sqlite*.[ch]", "tests/store/*.c"],
+    "sqlite3.h": ["src/store/sqlite*.[ch]", "tests/store/*.c", "tests/fuzz/fuzz_store.c"],
     "curl/*": ["src/send/curl*.[ch]", "src/send/url.c", "src/cli/client.c"],
     "ares.h": ["src/send/resolve.c"],
     "ini.h": ["src/cli/config_file.c"],
@@ -48,7 +48,7 @@ OWNERS = {
 # The C library and the kernel: anybody's.
 SYSTEM = re.compile(
     r"^(sys|net|netinet|arpa|linux)/|^(alloca|assert|ctype|dirent|errno|fcntl|getopt|ifaddrs|inttypes|langinfo"
-    r"|grp|limits|locale|math|netdb|poll|pwd|pthread|sched|setjmp|signal|stdarg|stdatomic"
+    r"|grp|limits|locale|math|netdb|poll|pwd|pthread|sched|semaphore|setjmp|signal|stdarg|stdatomic"
     r"|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|termios|time"
     r"|unistd|wchar)\.h$"
 )

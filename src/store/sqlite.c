@@ -32,6 +32,14 @@ sqlite_failed(struct sqlite_store *s, int rc)
     return E_IO;
 }
 
+int
+sqlite_damaged(struct sqlite_store *s, const char *what)
+{
+    if (!s->broken_why[0])
+        snprintf(s->broken_why, sizeof(s->broken_why), "database: damaged: %s", what);
+    return E_IO;
+}
+
 void
 sqlite_reset(struct sqlite_store *s, enum sqlite_stmt stmt)
 {

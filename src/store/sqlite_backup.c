@@ -19,7 +19,8 @@
 #define STEP_PAGES 128
 #define STEP_BYTES ((size_t)1 << 20)
 
-/* Beyond the copy itself and what is kept back: what others may need in the meantime. */
+/* Beyond the copy itself and what is kept back: what others may need in the meantime.
+ */
 #define SPARE_BYTES ((uint64_t)16 << 20)
 
 struct sqlite_copy {

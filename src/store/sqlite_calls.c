@@ -66,7 +66,8 @@ emit(struct walk *walk, struct call_record *call, enum call_state stored)
 {
     const struct sqlite_webhook *webhook =
         map_get(&walk->s->webhooks, call->webhook, 0);
-    assert(webhook);
+    if (!webhook || stored >= CALL_STORED_STATES)
+        return sqlite_damaged(walk->s, "a call is of no webhook, or in no known state");
     if (!(walk->list->states & shown_bit(webhook, stored)))
         return 0;
     int rc = sqlite_call_fill(walk->s, call, stored);
@@ -131,6 +132,10 @@ walk_events(struct walk *walk)
         enum event_type type = (enum event_type)sqlite_col(s, get, 1);
         struct slice subscription = sqlite_col_bytes(s, get, 2);
         struct call_at at = {event, UINT64_MAX}; /* a row as well, before its calls */
+        if (type >= EVENT_TYPES) {
+            rc = sqlite_damaged(s, "an event is of no known type");
+            break;
+        }
         rc = 0;
         if (examine(walk, before(at, list->before) ? at : list->before) &&
             event_matches(list, type, subscription))
@@ -182,7 +187,8 @@ collect(struct walk *walk, struct waiting *waiting, size_t max)
         sqlite_key(s, get, 1, w->number);
         while ((rc = sqlite_next(s, get)) == 1) {
             struct call_at at = {sqlite_col_key(s, get, 0), w->number};
-            assert(waiting->n < max);
+            if (waiting->n >= max)
+                return sqlite_damaged(s, "more calls wait than are counted");
             if (before(at, walk->list->before) && at.event >= walk->list->since_key)
                 waiting->at[waiting->n++] = at;
         }
@@ -206,7 +212,8 @@ emit_found(struct walk *walk, struct call_at at, bool ended, enum call_state sto
     int rc = sqlite_next(s, STMT_EVENT_HEAD);
     if (rc < 0)
         return rc;
-    assert(rc == 1);
+    if (rc == 0 || sqlite_col_key(s, STMT_EVENT_HEAD, 0) >= EVENT_TYPES)
+        return sqlite_damaged(s, "a call is of no event, or of one of no known type");
     call.type = (enum event_type)sqlite_col(s, STMT_EVENT_HEAD, 0);
     call.subscription = sqlite_col_bytes(s, STMT_EVENT_HEAD, 1);
     rc = 0;
@@ -215,7 +222,8 @@ emit_found(struct walk *walk, struct call_at at, bool ended, enum call_state sto
             sqlite_key(s, STMT_CALL_GET, 1, at.event);
             sqlite_key(s, STMT_CALL_GET, 2, at.webhook);
             rc = sqlite_next(s, STMT_CALL_GET);
-            assert(rc != 0);
+            if (rc == 0)
+                rc = sqlite_damaged(s, "a call that waits is not there");
         }
         if (rc == 1) {
             stored = (enum call_state)sqlite_col(s, STMT_CALL_GET, 0);

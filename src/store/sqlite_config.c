@@ -122,6 +122,8 @@ cache_channels(struct sqlite_store *s)
         if (sqlite3_column_int(stmt, 4))
             note_deleted_channel(s, channel);
         rc = 0;
+        if (channel->subscriptions[false] < 0 || channel->subscriptions[true] < 0)
+            rc = sqlite_damaged(s, "a channel has less than no subscriptions");
     }
     sqlite3_finalize(stmt);
     return rc;
@@ -133,6 +135,15 @@ sqlite_failing_since(sqlite3_stmt *stmt, int column)
     if (sqlite3_column_type(stmt, column) == SQLITE_NULL)
         return MSEC_NEVER;
     return sqlite3_column_int64(stmt, column);
+}
+
+static int
+check_tally(struct sqlite_store *s, const struct sqlite_webhook *w)
+{
+    for (int state = 0; state < CALL_STORED_STATES; state++)
+        if (w->calls[state] < 0)
+            return sqlite_damaged(s, "a webhook has less than no calls");
+    return 0;
 }
 
 static int
@@ -149,7 +160,10 @@ cache_webhooks(struct sqlite_store *s)
                             &stmt);
     while (rc == 0 && (rc = sqlite_row_of(s, stmt)) == 1) {
         struct sqlite_channel *channel = map_get(&s->channels, key_at(stmt, 1), 0);
-        assert(channel);
+        if (!channel) {
+            rc = sqlite_damaged(s, "a webhook is of no channel");
+            break;
+        }
         struct sqlite_webhook *w = keep_webhook(s, key_at(stmt, 0), channel);
         w->enabled = sqlite3_column_int(stmt, 2);
         if (!w->enabled)
@@ -160,7 +174,7 @@ cache_webhooks(struct sqlite_store *s)
         w->leased = s->started;
         if (sqlite3_column_int(stmt, 8))
             note_deleted(s, w);
-        rc = 0;
+        rc = check_tally(s, w);
     }
     sqlite3_finalize(stmt);
     return rc;

@@ -1,5 +1,4 @@
 /* The whole configuration, at start. */
-#include <assert.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -162,7 +161,10 @@ load_keys(struct sqlite_store *s, const struct store_loader *loader)
         };
         sqlite3_snprintf((int)sizeof(key.id), key.id, "%s",
                          sqlite3_column_text(stmt, 1));
-        assert(sqlite3_column_bytes(stmt, 5) == SHA256_BYTES);
+        if (key.role >= ROLES || sqlite3_column_bytes(stmt, 5) != SHA256_BYTES) {
+            rc = sqlite_damaged(s, "a key has no role, or no hash");
+            break;
+        }
         memcpy(key.hash, sqlite3_column_blob(stmt, 5), SHA256_BYTES);
         loader->key(loader->ctx, &key);
         rc = 0;

@@ -226,6 +226,9 @@ sqlite_of(struct store *store)
 /* What a failed call means for the whole group: E_FULL, or E_IO and the sentence is
  * kept. */
 int sqlite_failed(struct sqlite_store *s, int rc);
+/* What is read makes no sense: E_IO and the sentence is kept. Whoever wrote the file,
+ * this program did not; nothing of it is believed any more. */
+int sqlite_damaged(struct sqlite_store *s, const char *what);
 /* 1 = a row, 0 = no more (and reset), negative = failed (and reset). */
 int sqlite_next(struct sqlite_store *s, enum sqlite_stmt stmt) must_check;
 void sqlite_reset(struct sqlite_store *s, enum sqlite_stmt stmt);

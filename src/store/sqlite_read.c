@@ -1,6 +1,7 @@
 #include "store/sqlite_private.h"
 
-#include <assert.h>
+static const char no_type[] = "an event is of no known type";
+static const char no_verdict[] = "an attempt has no known verdict";
 
 /* ---- what is due ---- */
 
@@ -23,6 +24,10 @@ sqlite_due(struct sqlite_store *s, struct store_op *op)
     while ((rc = sqlite_next(s, get)) == 1) {
         struct due_at at = {sqlite_col(s, get, 1), sqlite_col_key(s, get, 0)};
         bool taken = false;
+        if (sqlite_col_key(s, get, 4) >= EVENT_TYPES) {
+            rc = sqlite_damaged(s, no_type);
+            break;
+        }
         if (at.due_ms <= due->until_ms && n < due->max_calls) {
             struct store_due_call call = {
                 .event = at.event,
@@ -71,6 +76,10 @@ sqlite_events(struct sqlite_store *s, struct store_op *op)
         last = sqlite_col_key(s, get, 0);
         examined++;
         enum event_type type = (enum event_type)sqlite_col(s, get, 1);
+        if (type >= EVENT_TYPES) {
+            rc = sqlite_damaged(s, no_type);
+            break;
+        }
         struct slice subscription = sqlite_col_bytes(s, get, 2);
         if (!(list->types & 1u << type) ||
             (list->subscription.n && !slice_eq(subscription, list->subscription)))
@@ -100,7 +109,9 @@ last_attempt(struct sqlite_store *s, struct call_record *call)
     int rc = sqlite_next(s, get);
     if (rc < 0)
         return rc;
-    assert(rc == 1); /* attempts is the number of the last one */
+    /* `attempts` is the number of the last one. */
+    if (rc == 0)
+        return sqlite_damaged(s, "a call has lost its last attempt");
     call->last = (struct attempt_record){
         .n = (uint32_t)sqlite_col(s, get, 0),
         .at_ms = sqlite_col(s, get, 1),
@@ -109,7 +120,7 @@ last_attempt(struct sqlite_store *s, struct call_record *call)
         .status = (int)sqlite_col(s, get, 4),
         .reason = sqlite_col_bytes(s, get, 5),
     };
-    return 0;
+    return call->last.verdict < VERDICTS ? 0 : sqlite_damaged(s, no_verdict);
 }
 
 int
@@ -117,7 +128,8 @@ sqlite_call_fill(struct sqlite_store *s, struct call_record *call,
                  enum call_state stored)
 {
     const struct sqlite_webhook *webhook = map_get(&s->webhooks, call->webhook, 0);
-    assert(webhook);
+    if (!webhook || stored >= CALL_STORED_STATES)
+        return sqlite_damaged(s, "a call is of no webhook, or in no known state");
     call->state = call_shown(stored, webhook->enabled, webhook->deleted);
     call->created_ms = event_key_ms(call->event);
     if (call->state == CALL_HELD)
@@ -138,15 +150,16 @@ event_get(struct sqlite_store *s, uint64_t channel, uint64_t key,
     sqlite_key(s, get, 1, key);
     sqlite_key(s, get, 2, channel);
     int rc = sqlite_next(s, get);
-    if (rc == 1)
-        *event = (struct event_record){
-            .key = key,
-            .type = (enum event_type)sqlite_col(s, get, 0),
-            .created_ms = event_key_ms(key),
-            .subscription = sqlite_col_bytes(s, get, 1),
-            .body = sqlite_col_bytes(s, get, 2),
-        };
-    return rc;
+    if (rc != 1)
+        return rc;
+    *event = (struct event_record){
+        .key = key,
+        .type = (enum event_type)sqlite_col(s, get, 0),
+        .created_ms = event_key_ms(key),
+        .subscription = sqlite_col_bytes(s, get, 1),
+        .body = sqlite_col_bytes(s, get, 2),
+    };
+    return event->type < EVENT_TYPES ? 1 : sqlite_damaged(s, no_type);
 }
 
 static int
@@ -211,6 +224,10 @@ call_attempts(struct sqlite_store *s, struct store_call_read *read)
             .reason = sqlite_col_bytes(s, get, 5),
             .response = sqlite_col_bytes(s, get, 6),
         };
+        if (attempt.verdict >= VERDICTS) {
+            rc = sqlite_damaged(s, no_verdict);
+            break;
+        }
         read->attempt(read, &attempt);
     }
     return rc;

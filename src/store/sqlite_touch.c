@@ -376,7 +376,8 @@ sqlite_write_population(struct sqlite_store *s)
 {
     const enum sqlite_stmt put = STMT_POPULATION_PUT;
     for (struct sqlite_channel *c = s->group.touched_channels; c; c = c->next_touched) {
-        assert(c->subscriptions[false] >= 0 && c->subscriptions[true] >= 0);
+        if (c->subscriptions[false] < 0 || c->subscriptions[true] < 0)
+            return sqlite_damaged(s, "more subscriptions are gone than were counted");
         sqlite_key(s, put, 1, c->number);
         sqlite_int(s, put, 2, c->subscriptions[false]);
         sqlite_int(s, put, 3, c->subscriptions[true]);

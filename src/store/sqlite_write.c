@@ -441,7 +441,8 @@ write_tally(struct sqlite_store *s)
     for (struct sqlite_webhook *w = s->group.touched; w; w = w->next_touched) {
         sqlite_key(s, put, 1, w->number);
         for (int state = 0; state < CALL_STORED_STATES; state++) {
-            assert(w->calls[state] >= 0);
+            if (w->calls[state] < 0)
+                return sqlite_damaged(s, "more calls have ended than were counted");
             sqlite_int(s, put, 2 + state, w->calls[state]);
         }
         int rc = sqlite_run(s, put);

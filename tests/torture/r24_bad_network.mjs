@@ -35,7 +35,7 @@ function network(t) {
     wrap: ['ip', 'netns', 'exec', tag],
     // Loses packets of the receiver's port, in both directions, and lets the API alone.
     lose(port, percent) {
-      const rule = `numgen random mod 100 < ${percent} drop`;
+      const rule = percent < 100 ? `numgen random mod 100 < ${percent} drop` : 'drop';
       inside('nft', ['flush ruleset', 'table inet t {',
         `chain out { type filter hook output priority 0; tcp dport ${port} ${rule}; }`,
         `chain in { type filter hook input priority 0; tcp sport ${port} ${rule}; }`, '}'].join('\n'));
