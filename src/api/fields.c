@@ -28,7 +28,7 @@ reader_init(struct reader *rd, struct api_request *r)
     rd->request = r;
     json_init(&rd->doc);
     buf_init(&rd->path, PATH_MAX_BYTES);
-    buf_init(&rd->text, API_CONFIG_BODY_MAX);
+    buf_init_mem(&rd->text, API_CONFIG_BODY_MAX, &mem_secret); /* some are secrets */
     int rc = json_parse(&rd->doc, body.n ? body.p : "", body.n, &error);
     if (rc == E_NO_MEMORY)
         api_refuse(r, rc, NULL);

@@ -7,6 +7,7 @@
 #define ID_DIGITS    13 /* of five bits */
 #define SECRET_BYTES 32
 #define SECRET_CHARS 43 /* of six bits: 256, and two bits that are zero */
+#define CHECK_CHARS  6
 
 static const char id_digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
 static const char secret_digits[] =
@@ -55,6 +56,21 @@ text_put(char *out, const char *text)
     return out + n;
 }
 
+/* Of the text before it. */
+static void
+check_put(char out[CHECK_CHARS], struct slice text)
+{
+    uint8_t hash[SHA256_BYTES];
+    uint64_t bits = 0;
+
+    sha256(hash, text.p, text.n);
+    for (size_t i = 0; i < 5; i++)
+        bits = bits << 8 | hash[i];
+    bits >>= 40 - 6 * CHECK_CHARS;
+    for (size_t i = CHECK_CHARS; i-- > 0; bits >>= 6)
+        out[i] = secret_digits[bits & 63];
+}
+
 static char *
 secret_put(char *out, const uint8_t secret[SECRET_BYTES])
 {
@@ -86,6 +102,8 @@ key_make(struct key *key, char text[KEY_TEXT], struct rng *rng)
     *end++ = '_';
     end = text_put(end, digits);
     end = secret_put(end, random + ID_DIGITS);
+    check_put(end, (struct slice){text, (size_t)(end - text)});
+    end += CHECK_CHARS;
     *end = '\0';
     sha256(key->hash, text, (size_t)(end - text));
     crypto_wipe(random, sizeof(random));
@@ -101,15 +119,15 @@ all_of(const char *p, size_t n, const char *digits)
     return true;
 }
 
-bool
-key_id_of(struct slice text, char id[ID_TEXT])
+/* Whether a text is a key but for what stands behind the secret. */
+static bool
+id_of(struct slice text, char id[ID_TEXT])
 {
     const size_t prefix = sizeof(PREFIX) - 1;
     const size_t tail = 1 + ID_DIGITS + SECRET_CHARS; /* from the second '_' on */
     enum role role;
 
-    if (text.n <= prefix + tail || text.n >= KEY_TEXT ||
-        memcmp(text.p, PREFIX, prefix) != 0)
+    if (text.n <= prefix + tail || memcmp(text.p, PREFIX, prefix) != 0)
         return false;
     struct slice name = {text.p + prefix, text.n - prefix - tail};
     const char *at = name.p + name.n;
@@ -122,6 +140,20 @@ key_id_of(struct slice text, char id[ID_TEXT])
     memcpy(end, at + 1, ID_DIGITS);
     end[ID_DIGITS] = '\0';
     return true;
+}
+
+bool
+key_id_of(struct slice text, char id[ID_TEXT])
+{
+    char check[CHECK_CHARS];
+
+    if (text.n >= KEY_TEXT || text.n < CHECK_CHARS)
+        return false;
+    if (id_of(text, id)) /* of before there was a check */
+        return true;
+    text.n -= CHECK_CHARS;
+    check_put(check, text);
+    return memcmp(check, text.p + text.n, CHECK_CHARS) == 0 && id_of(text, id);
 }
 
 bool

@@ -1,5 +1,9 @@
-/* API keys: what they look like, who may do what. A key is "pw_<role>_<13 id><43
- * secret>"-shaped text; only its SHA-256 is ever stored. */
+/* API keys: what they look like, who may do what. A key is
+ * "pw_<role>_<13 id><43 secret><6 check>"-shaped text; only its SHA-256 is ever stored.
+ *
+ * The check is for programs that look for keys that got out, and for slips of the pen:
+ * the first 36 bits of the SHA-256 of all before it, in the secret's digits. Keys of
+ * before there was one end with the secret, and go on working. */
 #pragma once
 
 #include "base/crypto.h"

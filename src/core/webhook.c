@@ -225,7 +225,7 @@ webhook_clear_headers(struct webhook *webhook)
 {
     for (size_t i = 0; i < webhook->n_headers; i++) {
         free(webhook->headers[i].name);
-        free(webhook->headers[i].value);
+        xfree_secret(webhook->headers[i].value); /* it may be a password */
     }
     free(webhook->headers);
     webhook->headers = NULL;

@@ -45,7 +45,7 @@ add_header(struct curl_slist **list, const struct webhook_header *header)
     else
         snprintf(line, n, "%s;", header->name);
     bool ok = add_line(list, line);
-    free(line);
+    xfree_secret(line); /* it may be a password */
     return ok;
 }
 
@@ -96,6 +96,8 @@ target_unref(struct curl_transport *ct, struct target *target)
     signing_free(target->signing);
     free(target->url);
     place_fini(ct, &target->place);
+    for (struct curl_slist *line = target->headers; line; line = line->next)
+        explicit_bzero(line->data, strlen(line->data));
     curl_slist_free_all(target->headers);
     webhook_unref(target->webhook);
     free(target);

@@ -241,6 +241,26 @@ test('listen checks signatures and can misbehave', async (t) => {
   assert.deepEqual(await listener.stop(), { code: 0, signal: null });
 });
 
+test('listen checks the signatures of an ed25519 key with its public half', async (t) => {
+  await does(['channel', 'create', 'public', '--id', 'public']);
+  const key = 'whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=';
+  const listener = new Program(['listen', '--listen', '127.0.0.1:0', '--secret', key, '--quiet']);
+  t.after(() => listener.stop());
+  const [, url] = await listener.line(/(http:\/\/127\.0\.0\.1:\d+)/);
+  const made = await does(
+    ['webhook', 'create', url, '--channel', 'public', '--secret-file', '-', '--json'],
+    { input: 'whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n' },
+  );
+  const { _id, publicKey } = JSON.parse(made);
+  assert.equal(publicKey, key);
+  const [right] = await server.send('public', click('public', 's'));
+  await listener.line(new RegExp(`${right}.*signature ok`));
+
+  await does(['webhook', 'rotate-secret', _id, '--channel', 'public', '--key-type', 'ed25519', '--overlap', '0']);
+  const [wrong] = await server.send('public', click('public', 's'));
+  await listener.line(new RegExp(`${wrong}.*signature BAD`));
+});
+
 test('the server ends cleanly', async () => {
   assert.deepEqual(await server.stop(), { code: 0, signal: null });
 });
