@@ -1,9 +1,11 @@
 // What signs a call: shared secrets and ed25519 keys, one after the other, with an overlap.
 import assert from 'node:assert/strict';
 import { createHmac, createPublicKey, verify } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
 import { Webhook } from 'standardwebhooks';
-import { Receiver, Server, click, eventually } from './harness.mjs';
+import { ROOT, Receiver, Server, click, eventually, temporaryFolder } from './harness.mjs';
 
 const server = await Server.start();
 const SEED = Buffer.from([...Array(32).keys()]);
@@ -94,6 +96,24 @@ test('an ed25519 key signs, alone and beside a shared secret', async (t) => {
   const made = await rotate({ keyType: 'ed25519', overlap: 0 });
   assert.notEqual(made.publicKey, PUBLIC);
   assert.deepEqual(signedBy(await call(), [made.publicKey]), [made.publicKey]);
+});
+
+test('the verifier in docs/secrets.md agrees with real calls, and with nothing else', async (t) => {
+  const [, code] = /```js\n([^]*?)```/.exec(readFileSync(path.join(ROOT, 'docs/secrets.md'), 'utf8'));
+  const file = path.join(temporaryFolder(), 'verifier.mjs');
+  writeFileSync(file, code);
+  const verifier = await import(file);
+  const { webhook, rotate, call } = await setting(t, 'documented', { keyType: 'ed25519' });
+  const { secret } = await rotate({ keyType: 'hmac' });
+  const { headers, body } = await call();
+  for (const key of [webhook.publicKey, secret]) {
+    assert.equal(verifier.verify(key, headers, body), true);
+    assert.equal(verifier.verify(key, headers, Buffer.concat([body, Buffer.from(' ')])), false);
+    assert.equal(verifier.verify(key, { ...headers, 'webhook-id': 'evt_1' }, body), false);
+    assert.equal(verifier.verify(key, headers, body, Date.now() / 1000 + 400), false);
+  }
+  assert.equal(verifier.verify(PUBLIC, headers, body), false);
+  assert.equal(verifier.verify('whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', headers, body), false);
 });
 
 test('secrets and what is left of an overlap survive a kill', async (t) => {
