@@ -252,12 +252,14 @@ check_run(const struct command_line *line)
         rc = targets_dns(&line->options, servers, &err);
     if (rc == 0)
         rc = find_out(&check, servers[0] ? servers : NULL, &err);
-    guard_fini(&check.guard);
-    if (rc != 0)
+    if (rc != 0) {
+        guard_fini(&check.guard);
         return command_fail(line, &err);
+    }
     if (option_on(&line->options, OPTION_JSON))
         say_json(&check);
     else
         say(&check);
+    guard_fini(&check.guard);
     return is_allowed(&check) ? DONE : FAILED;
 }

@@ -178,7 +178,7 @@ keep_host(struct url *url, const char *host)
 {
     size_t i = 0;
 
-    for (; host[i] && i < URL_HOST_MAX; i++)
+    for (; i < URL_HOST_MAX && host[i]; i++)
         url->host[i] =
             (char)(host[i] >= 'A' && host[i] <= 'Z' ? host[i] + ('a' - 'A') : host[i]);
     url->host[i] = '\0';
