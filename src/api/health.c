@@ -4,6 +4,7 @@
 #include "api/resources.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "base/pulse.h"
 
 static void
 answer_text(struct api_request *r, unsigned status, const char *text)
@@ -110,6 +111,10 @@ write_process(struct buf *out, const struct api *api)
 {
     metrics_gauge_head(out, "pushwire_connections", "Open connections of clients.");
     buf_addf(out, "pushwire_connections %zu\n", httpd_connections(api->httpd));
+    metrics_gauge_head(out, "pushwire_stalled",
+                       "1 while a thread makes no progress, or nothing is sent that is "
+                       "due.");
+    buf_addf(out, "pushwire_stalled %d\n", pulse_said() != NULL);
     metrics_gauge_head(out, "pushwire_build_info", "Always 1; the version is a label.");
     buf_addf(out, "pushwire_build_info{version=\"%s\"} 1\n", PUSHWIRE_VERSION);
     metrics_gauge_head(out, "process_start_time_seconds",

@@ -17,6 +17,7 @@ static const struct {
     {"sync-off", "the database is never synced"},
     {"sync-believed", "a sync that failed is taken for a full disk"},
     {"acked-early", "seven groups of eight are acknowledged before their commit"},
+    {"hang-sender", "the senders never turn again"},
     {"escape-read", "an intruder reads /etc/shadow"},
     {"escape-write", "an intruder writes to /tmp"},
     {"escape-exec", "an intruder runs another program"},

@@ -8,6 +8,7 @@
 
 #include "base/iofd.h"
 #include "base/log.h"
+#include "base/pulse.h"
 
 #define PAUSE_MS       100 /* when there is no room */
 #define ACCEPTS_A_TURN 64
@@ -200,14 +201,19 @@ static void *
 accept_loop(void *arg)
 {
     struct acceptor *acceptor = arg;
+    struct pulse pulse;
     bool pause = false;
 
+    pulse_begin(&pulse, "accept", PULSE_PATIENCE);
     while (!atomic_load(&acceptor->stopping)) {
         struct pollfd fds[] = {
             {acceptor->wake_fd, POLLIN, 0},
             {pause ? -1 : acceptor->listen_fd, POLLIN, 0},
         };
-        if (poll(fds, ARRAY_LEN(fds), pause ? PAUSE_MS : -1) < 0)
+        pulse_rest();
+        int n = poll(fds, ARRAY_LEN(fds), pause ? PAUSE_MS : -1);
+        pulse_work();
+        if (n < 0)
             continue;
         pause = false;
         if (fds[0].revents) {
@@ -217,6 +223,7 @@ accept_loop(void *arg)
         if (fds[1].revents)
             pause = !accept_some(acceptor);
     }
+    pulse_end();
     return NULL;
 }
 

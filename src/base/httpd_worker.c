@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/httpd_private.h"
 #include "base/mem.h"
+#include "base/pulse.h"
 
 #define EVENTS_A_TURN 128
 
@@ -247,6 +248,7 @@ worker_loop(void *arg)
 {
     struct httpd_worker *worker = arg;
     struct epoll_event events[EVENTS_A_TURN];
+    struct pulse pulse;
     sigset_t pipe;
 
     own = worker;
@@ -254,9 +256,12 @@ worker_loop(void *arg)
     sigemptyset(&pipe);
     sigaddset(&pipe, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &pipe, NULL);
+    pulse_begin(&pulse, "api", PULSE_PATIENCE);
     while (!atomic_load(&worker->stop)) {
+        pulse_rest();
         int n = epoll_wait(worker->epoll_fd, events, EVENTS_A_TURN,
                            next_timeout_ms(worker));
+        pulse_work();
         worker->now_us = clock_mono_us(&clock_system);
         for (int i = 0; i < n; i++)
             take_event(&events[i]);
@@ -266,6 +271,7 @@ worker_loop(void *arg)
         close_late(worker);
         make_room(worker);
     }
+    pulse_end();
     return NULL;
 }
 

@@ -149,6 +149,17 @@ write_histogram(struct buf *out, size_t histogram)
     buf_addf(out, "%s_count %" PRIu64 "\n", row->name, below);
 }
 
+uint64_t
+metric_total(enum metric_counter counter)
+{
+    uint64_t total = 0;
+
+    for (size_t i = 0; i < METRIC_LABELS_MAX; i++)
+        total +=
+            atomic_load_explicit(&counters[counter][i].value, memory_order_relaxed);
+    return total;
+}
+
 void
 metrics_write(struct buf *out)
 {

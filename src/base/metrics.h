@@ -28,6 +28,7 @@ enum metric_histogram {
 
 void metric_add(enum metric_counter counter, unsigned label, uint64_t by);
 void metric_observe(enum metric_histogram histogram, usec_t value);
+uint64_t metric_total(enum metric_counter counter); /* all labels */
 void metrics_write(struct buf *out); /* all rows, Prometheus text format 0.0.4 */
 /* One gauge line with its HELP and TYPE. */
 void metrics_gauge_head(struct buf *out, const char *name, const char *help);

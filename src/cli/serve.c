@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/sandbox.h"
 #include "cli/serve.h"
 
@@ -80,9 +81,12 @@ drain(struct server *server)
     void *most_ms = (void *)(intptr_t)(grace_ms + CLOSE_TIME_MS);
     pthread_t watcher;
 
+    notify_send("STOPPING=1\nSTATUS=calls in flight may end");
     log_msg(LOG_INFO, "shutting down: no new requests, calls in flight may end");
     if (pthread_create(&watcher, NULL, watch_drain, most_ms) == 0)
         pthread_detach(watcher);
+    else /* no thread to be had: SIGALRM ends the program */
+        alarm((unsigned)((grace_ms + CLOSE_TIME_MS) / 1000 + 1));
     api_quiesce(server->api);
     engine_stop(server->engine, grace_ms);
 }
@@ -106,6 +110,7 @@ say_listening(const struct server *server)
     printf("listening on http%s://%s\n", server->tls ? "s" : "",
            api_address(server->api));
     fflush(stdout);
+    notify_send("READY=1\nSTATUS=serving");
 }
 
 static void
@@ -115,20 +120,30 @@ all_signals(sigset_t *set)
     sigaddset(set, SIGHUP);
 }
 
+static void
+reload(struct server *server)
+{
+    notify_send("RELOADING=1");
+    server_reload(server);
+    notify_send("READY=1");
+}
+
 /* Until a signal says that this is the end. */
 static void
 run_until_end(struct server *server)
 {
+    const struct timespec second = {1, 0};
     sigset_t set;
-    int number;
 
     all_signals(&set);
     for (;;) {
-        if (sigwait(&set, &number) != 0)
-            continue;
-        if (number != SIGHUP)
+        int number = sigtimedwait(&set, NULL, &second);
+        if (number == SIGTERM || number == SIGINT)
             return;
-        server_reload(server);
+        if (number == SIGHUP)
+            reload(server);
+        else
+            server_watch(server);
     }
 }
 
@@ -171,7 +186,9 @@ serve_run(const struct command_line *line)
     setup_log(&line->options);
     raise_descriptors();
 
-    int rc = server_open(&server, &err);
+    int rc = notify_open(&err);
+    if (rc == 0)
+        rc = server_open(&server, &err);
     if (rc == 0) {
         sandbox_close_on_exec();
         say_listening(&server);

@@ -17,6 +17,12 @@
 
 #define PATH_MAX_BYTES 4096
 
+struct server_watch {
+    unsigned looks;    /* since the service manager heard of us */
+    unsigned idle;     /* in a row that found work and nobody at it */
+    uint64_t attempts; /* that had ended at the last look */
+};
+
 struct server {
     const struct options *options;
     struct store *store;
@@ -29,6 +35,7 @@ struct server {
     char dns[TARGETS_DNS_MAX];
     struct transport_options transport;
     char key_path[PATH_MAX_BYTES];
+    struct server_watch watch;
 };
 
 /* ---- serve_parts.c ---- */
@@ -48,6 +55,12 @@ unsigned server_senders(const struct options *options);
 int server_become_user(struct server *server, struct err *err) must_check;
 /* Gives up what is not needed from here on. Before the first thread starts. */
 int server_enter_sandbox(struct server *server, struct err *err) must_check;
+
+/* ---- serve_watch.c ---- */
+
+/* One look, a second after the last: says when something has stalled, and tells the
+ * service manager that all is well for as long as it is. On the main thread. */
+void server_watch(struct server *server);
 
 /* ---- serve_escape.c ---- */
 

@@ -1,8 +1,11 @@
 /* A sender thread: turns its dispatch and runs its transport, until told to stop. */
 #include <assert.h>
+#include <poll.h>
 #include <sys/prctl.h>
 
+#include "base/fault.h"
 #include "base/log.h"
+#include "base/pulse.h"
 #include "engine/engine_private.h"
 
 /* While stopping, look at the clock this often. */
@@ -44,6 +47,14 @@ drain(struct sender *sender)
     }
 }
 
+/* For a test of those who watch: a loop that goes round no more. */
+static void
+hang_if_told(struct sender *sender)
+{
+    while (fault_on("hang-sender") && !atomic_load(&sender->engine->stopping))
+        poll(NULL, 0, STOP_LOOK_US / 1000);
+}
+
 static void *
 sender_main(void *arg)
 {
@@ -51,15 +62,20 @@ sender_main(void *arg)
     struct dispatch *dispatch = sender->dispatch;
     struct transport *transport = dispatch_transport(dispatch);
 
+    struct pulse pulse;
+
     prctl(PR_SET_NAME, "sender");
+    pulse_begin(&pulse, "sender", PULSE_PATIENCE);
     log_buffer_thread();
     while (!atomic_load_explicit(&sender->engine->stopping, memory_order_acquire)) {
         msec_t next_ms = dispatch_turn(dispatch);
         log_flush();
+        hang_if_told(sender);
         transport->run(transport, until(sender->engine->clock, next_ms));
     }
     drain(sender);
     log_flush();
+    pulse_end();
     return NULL;
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/pulse.h"
 #include "send/curl_private.h"
 
 #define EVENTS_A_TURN 256
@@ -347,14 +348,17 @@ wait_events(struct curl_transport *ct, struct epoll_event *events, usec_t timeou
     bool look_again =
         ct->n_idle > IDLE_KEPT && (timeout_ms < 0 || timeout_ms > IDLE_WAIT_MS);
 
+    pulse_rest();
     int n = epoll_wait(ct->epoll_fd, events, EVENTS_A_TURN,
                        look_again ? IDLE_WAIT_MS : timeout_ms);
     if (n == 0 && look_again) {
         free_idle(ct, IDLE_KEPT);
         if (timeout_ms > 0)
             timeout_ms -= IDLE_WAIT_MS;
+        pulse_rest();
         n = epoll_wait(ct->epoll_fd, events, EVENTS_A_TURN, timeout_ms);
     }
+    pulse_work();
     assert(n >= 0 || errno == EINTR);
     return n;
 }

@@ -11,6 +11,7 @@
 
 #include "base/fault.h"
 #include "base/metrics.h"
+#include "base/pulse.h"
 
 /* A group ends at the first of these. Rows bound how long the first of a group waits
  * for the last. */
@@ -175,7 +176,9 @@ wait_for_work(struct sqlite_store *s, enum sqlite_wait how, const struct timespe
         return;
 
     struct pollfd fd = {.fd = queue->wake_fd, .events = POLLIN};
+    pulse_rest();
     (void)ppoll(&fd, 1, time, NULL);
+    pulse_work();
     uint64_t count;
     ssize_t n = read(queue->wake_fd, &count, sizeof(count));
     (void)n; /* nothing to read after a time-out */
@@ -579,6 +582,7 @@ work(struct sqlite_store *s)
 {
     const struct timespec linger = {0, LINGER_NS};
     while (take(s)) {
+        pulse_work();
         scan_step(s);
         if (!s->pending) {
             if (s->scans)
@@ -601,8 +605,12 @@ work(struct sqlite_store *s)
 static void *
 thread_main(void *arg)
 {
+    struct pulse pulse;
+
     pthread_setname_np(pthread_self(), "store");
+    pulse_begin(&pulse, "store", PULSE_PATIENCE_DISK);
     work(arg);
+    pulse_end();
     return NULL;
 }
 
