@@ -311,6 +311,69 @@ what_rfc_8259_forbids_is_refused(void **state)
     release_text();
 }
 
+/* What the RFC leaves open, as docs/clients.md tells it. */
+static void
+what_readers_disagree_on_is_settled(void **state)
+{
+    static const struct row taken[] = {
+        T("[123.456e78]"),
+        T("[0.4e00669999999999999999999999999999999999999999999999999999999999999]"),
+        T("[-1e+9999]"),
+        T("[1.5e+9999]"),
+        T("[-123123e100000]"),
+        T("[123123e100000]"),
+        T("[123e-10000000]"),
+        T("[-123123123123123123123123123123]"),
+        T("[100000000000000000000]"),
+        T("[-237462374673276894279832749832423479823246327846]"),
+        T("[9007199254740993]"),
+        T("[-0]"),
+        T("[\"\\u0000\"]"),
+        T("[\"\\uFFFE\"]"),
+        T("[\"\xef\xbf\xbf\"]"),
+        T("[\"\xf4\x8f\xbf\xbf\"]"),
+        T("{\"a\":1,\"A\":2}"),
+    };
+    static const struct row refused[] = {
+        T("{\"a\":1,\"a\":1}"),
+        T("{\"a\":1,\"\\u0061\":1}"),
+        T("[\"\\uDADA\"]"),
+        T("[\"\\uD888\\u1234\"]"),
+        T("[\"\\uD800\\n\"]"),
+        T("[\"\\uD800\\uD800\\n\"]"),
+        T("[\"\\uD800\"]"),
+        T("[\"\\uDd1e\\uD834\"]"),
+        T("[\"\\uDFAA\"]"),
+        T("[\"\\ud800abc\"]"),
+        T("[\"\xff\"]"),
+        T("[\"\xe6\x97\xa5\xd1\x88\xfa\"]"),
+        T("[\"\xed\xa0\x80\"]"),
+        T("[\"\xf4\xbf\xbf\xbf\"]"),
+        T("[\"\xc0\xaf\"]"),
+        T("[\"\xfc\x83\xbf\xbf\xbf\xbf\"]"),
+        T("[\"\xe0\xff\"]"),
+        T("[\"\x81\"]"),
+        T("[\"\xe9\"]"),
+        T("\xef\xbb\xbf{}"),
+        T("\xff\xfe[\0\"\0\xe9\0\"\0]\0"),
+        T("\xfe\xff\0[\0\"\0\xe9\0\"\0]"),
+        T("\0[\0\"\0\xe9\0\"\0]"),
+    };
+    struct json_doc doc;
+    struct json_error error;
+
+    (void)state;
+    json_init(&doc);
+    for (size_t i = 0; i < ARRAY_LEN(taken); i++)
+        if (parse(&doc, taken[i].text, taken[i].n, &error) != 0)
+            fail_msg("%s: %s", taken[i].text, error.reason);
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+        if (parse(&doc, refused[i].text, refused[i].n, &error) != E_INVALID)
+            fail_msg("taken: %s", refused[i].text);
+    json_fini(&doc);
+    release_text();
+}
+
 static void
 every_value_cut_short_is_refused(void **state)
 {
@@ -726,6 +789,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_rfc_8259_allows_is_read),
         cmocka_unit_test(what_rfc_8259_forbids_is_refused),
+        cmocka_unit_test(what_readers_disagree_on_is_settled),
         cmocka_unit_test(every_value_cut_short_is_refused),
         cmocka_unit_test(nesting_of_64_is_read_and_65_refused),
         cmocka_unit_test(a_doc_may_be_told_another_depth),
