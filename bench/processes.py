@@ -156,12 +156,14 @@ class Server:
         return [kib / 1024 for kib in status(self.pid, "VmRSS", "VmHWM")]
 
     def call(self, method, path, body=None):
+        return self.call_raw(method, path, None if body is None else json.dumps(body))
+
+    def call_raw(self, method, path, body=None):
         port = int(self.port)
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         headers = {"Authorization": f"Bearer {self.key}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
-            body = json.dumps(body)
         with contextlib.closing(connection):
             connection.request(method, path, body, headers)
             response = connection.getresponse()

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 
+import dead
 import machine
 import registry
 import rows
@@ -20,7 +21,7 @@ from processes import Failed, Receiver
 from table import Table
 
 BYTES_PER_WAITING_CALL = 1200
-SHORT_ROWS = ("ingest", "batches", "singles", "latency")
+SHORT_ROWS = ("ingest", "batches", "singles", "latency", "dead")
 ROWS = (*SHORT_ROWS, *registry.ROWS, "backlog", "idle")
 
 
@@ -103,6 +104,13 @@ def one_round(bench, chosen, seen):
             f"  latency: p50 {result['p50Us']:.0f} us, p99 {result['p99Us']:.0f} us"
             f" (others {result['others']:.0%})"
         )
+    if "dead" in chosen.only:
+        result = dead.measure(bench, seconds)
+        seen.setdefault("dead", []).append(result)
+        say(
+            f"  dead: p99 {result['p99Us']:.0f} us, alone {result['quietP99Us']:.0f} us,"
+            f" {result['ratio']:.2f} (others {result['others']:.0%})"
+        )
 
 
 def long_rows(bench, chosen, seen, notes):
@@ -148,6 +156,8 @@ def fill_table(seen):
             ratio = middle(seen["latency"], part)
             title = f"POST sent to receiver has it, 1,000/s: {part}"
             table.at_most(title, f"{took:,.0f} us", ratio, must, aim, "{:.2f}x")
+    if "dead" in seen:
+        dead.fill_table(table, seen["dead"])
     if "registry" in seen:
         registry.fill_table(table, seen["registry"])
     if "backlog" in seen:

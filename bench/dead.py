@@ -1,0 +1,137 @@
+"""The row about dead webhooks: does a healthy one notice a thousand of them?"""
+
+import asyncio
+import contextlib
+import statistics
+import threading
+
+from processes import BODY, CHANNEL, Failed
+from rows import SINGLE_CONNECTIONS, closed_port
+
+CHANNELS = 10
+WEBHOOKS = 100  # in each, every third of a kind
+SLOW_SECONDS = 2
+
+
+class DeadReceivers:
+    """A port that refuses, one that never answers, one that is slow to say 503. They
+    live in a thread of this program."""
+
+    def __enter__(self):
+        self.refusing = closed_port()
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread.start()
+        self.servers = [
+            asyncio.run_coroutine_threadsafe(
+                asyncio.start_server(answer, "127.0.0.1", 0), self.loop
+            ).result()
+            for answer in (self.hang, self.slow)
+        ]
+        ports = [self.refusing.getsockname()[1]]
+        ports += [server.sockets[0].getsockname()[1] for server in self.servers]
+        self.urls = [f"http://127.0.0.1:{port}/" for port in ports]
+        return self
+
+    @staticmethod
+    async def hang(reader, writer):
+        with contextlib.suppress(ConnectionError):
+            while await reader.read(65536):
+                pass
+        writer.close()
+
+    @staticmethod
+    async def slow(reader, writer):
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                await asyncio.sleep(SLOW_SECONDS)
+                writer.write(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
+                writer.close()
+                return
+
+    def __exit__(self, *_):
+        for server in self.servers:
+            self.loop.call_soon_threadsafe(server.close)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.refusing.close()
+
+
+class Feed:
+    """An event each second for a channel of dead webhooks, one channel after the
+    other: a hundred calls that will fail."""
+
+    def __init__(self, server):
+        self.server = server
+        self.over = threading.Event()
+        with open(BODY, encoding="ascii") as file:
+            self.body = file.read()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        n = 0
+        while not self.over.wait(1):
+            name = f"DEAD_{n % CHANNELS}"
+            body = self.body.replace(CHANNEL, name)
+            self.server.call_raw("POST", f"/v1/channels/{name}/events", body)
+            n += 1
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+
+def make_dead(server, urls):
+    for c in range(CHANNELS):
+        name = f"DEAD_{c}"
+        server.call("POST", "/v1/channels", {"name": name, "_id": name})
+        for w in range(WEBHOOKS):
+            hook = {"url": urls[(c * WEBHOOKS + w) % len(urls)]}
+            server.call("POST", f"/v1/channels/{name}/webhooks", hook)
+
+
+def pace(bench, seconds):
+    result = bench.run_load(
+        "pace",
+        seconds + 60,
+        rate=1000,
+        seconds=seconds,
+        connections=SINGLE_CONNECTIONS,
+    )
+    if not result["all"]:
+        raise Failed("dead webhooks: not every event of the healthy one arrived")
+    return result
+
+
+def measure(bench, seconds):
+    """1,000 events a second to the healthy one: alone, and among a thousand that are
+    dead and have calls to fail."""
+    server = bench.fresh_server()
+    server.make_channel(bench.receiver.url)
+    quiet = pace(bench, seconds)
+    with DeadReceivers() as dead:
+        make_dead(server, dead.urls)
+        with Feed(server):
+            pace(bench, CHANNELS)  # every one of them has failed
+            among = pace(bench, seconds)
+        failed = server.calls()
+        server.stop()
+    bench.drop_server()
+    return {
+        "quietP99Us": quiet["p99Us"],
+        "p99Us": among["p99Us"],
+        "p50Ratio": among["p50Us"] / quiet["p50Us"],
+        "ratio": among["p99Us"] / quiet["p99Us"],
+        "waiting": failed["waiting"],
+        "others": max(quiet["others"], among["others"]),
+    }
+
+
+def fill_table(table, results):
+    took = statistics.median(result["p99Us"] for result in results)
+    ratio = statistics.median(result["ratio"] for result in results)
+    title = "a healthy webhook's p99 among 1,000 dead ones"
+    table.at_most(title, f"{took:,.0f} us", ratio, 2, 1.2, "{:.2f}x")
