@@ -131,6 +131,17 @@ place_of(struct request *request)
     return ct->proxy.used ? &ct->proxy.place : &request->target->place;
 }
 
+/* libcurl did not know the alias after all, as when the request that was to tell it
+ * never began: the next one tells it again. */
+void
+place_untold(struct request *request)
+{
+    struct place *place = place_of(request);
+
+    free(place->told);
+    place->told = NULL;
+}
+
 static enum located
 refuse(struct request *request, const char *why)
 {

@@ -130,6 +130,8 @@ enum located {
 };
 
 enum located request_locate(struct request *request);
+/* What libcurl knows of the request's place is not what it was told. */
+void place_untold(struct request *request);
 /* A lookup for a request has ended; curl.c goes on with it. */
 void request_located(struct request *request, enum located located);
 

@@ -527,6 +527,8 @@ request_finish(struct request *request, CURLcode code)
             time_after(easy, CURLINFO_STARTTRANSFER_TIME_T, before_us);
     }
     remove_token(request);
+    if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY)
+        place_untold(request);
     set_verdict(request, code);
     attempt->response = request->answer.keep;
     attempt->response_len = request->answer.kept;

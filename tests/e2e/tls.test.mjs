@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import path from 'node:path';
 import test from 'node:test';
@@ -70,6 +70,26 @@ test('a certificate for another name is not accepted', async (t) => {
   assert.deepEqual({ verdict, status }, { verdict: 'temporary', status: null });
   assert.match(reason, /^TLS failed/);
   assert.equal(receiver.seen.length, 0);
+});
+
+test('a certificate that is over, signs itself, or leans on SHA-1 is not accepted', async (t) => {
+  const before = (name, ...more) => openssl('x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key',
+    '-CAcreateserial', '-extfile', 'ext.cnf', '-out', `${name}.pem`, ...more);
+  writeFileSync(file('ext.cnf'), 'basicConstraints=critical,CA:FALSE\nsubjectAltName=IP:127.0.0.1\n');
+  for (const name of ['over', 'sha1']) {
+    openssl('req', '-new', ...NEW_KEY.slice(0, -2), '-subj', `/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.csr`);
+  }
+  before('over', '-days', '-1');
+  before('sha1', '-days', '2', '-sha1');
+  openssl('req', '-x509', ...NEW_KEY, '-subj', '/CN=self', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', 'self.key',
+    '-out', 'self.pem');
+  for (const name of ['over', 'self', 'sha1']) {
+    const receiver = await receive(t, name, { ciphers: 'DEFAULT:@SECLEVEL=0' });
+    const { verdict, status, reason } = await attempt(receiver.port);
+    assert.deepEqual({ verdict, status }, { verdict: 'temporary', status: null }, name);
+    assert.match(reason, /^TLS failed/, name);
+    assert.equal(receiver.seen.length, 0, name);
+  }
 });
 
 test('a certificate of an unknown CA is not accepted', async (t) => {
