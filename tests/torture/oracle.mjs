@@ -125,7 +125,7 @@ export class Oracle {
       if (answer) this.said(seen, await answer(res, call, seen.n));
       else res.writeHead((seen.status = 200)).end();
       seen.answeredAt = performance.now();
-      if (seen.status >= 200 && seen.status < 300) seen.of.ok ??= seen;
+      if (seen.status >= 200 && seen.status < 300) seen.of.ok = seen; // the last one
     }, host);
     const made = await server.webhook(this.channel, hook.receiver.url, { retry, ...more });
     Object.assign(hook, { id: made._id, secret: Buffer.from(made.secret.slice(6), 'base64') });
@@ -184,15 +184,17 @@ export class Oracle {
 
   repeated(hook, call, of) {
     hook.duplicates++;
-    if (of.ok.epoch === this.epoch && !of.ok.unknown && !hook.lossy) {
+    const { epoch, unknown } = of.ok;
+    if (epoch === this.epoch && !unknown && !hook.lossy) {
       this.violation('I3', `${call.id}: called again after a 2xx that nothing came after`);
     }
     if (this.ended.get(callId(call.id, hook.id)) === 'succeeded') {
       this.violation('I6', `${call.id}: called again after it was seen as succeeded`);
     }
-    const n = (hook.repeats.get(this.epoch) ?? 0) + 1;
-    hook.repeats.set(this.epoch, n);
-    if (n === this.perCrash + 1) this.violation('I3', `more than ${this.perCrash} repeats after one crash`);
+    // What a crash has cost are the outcomes of its own life, however much later they show.
+    const n = (hook.repeats.get(epoch) ?? 0) + 1;
+    hook.repeats.set(epoch, n);
+    if (n === this.perCrash + 1) this.violation('I3', `more than ${this.perCrash} repeats for one crash`);
   }
 
   early(hook, call, of, seen) {
