@@ -4,11 +4,13 @@
 #include "api/fields.h"
 #include "api/resources.h"
 #include "base/mem.h"
+#include "base/timefmt.h"
 
 struct key_body {
     bool has_role;
     enum role role;
     char channel[ID_MAX + 1]; /* "" = none */
+    msec_t expires_ms;        /* 0 = never */
     char text[KEY_TEXT];      /* the key that was made */
 };
 
@@ -51,7 +53,31 @@ read_channel(struct reader *rd, const struct json_token *value, void *out)
     return 0;
 }
 
-static const struct field fields[] = {{"role", read_role}, {"channel", read_channel}};
+/* Steady time, as it is compared, so that a clock that is set opens or shuts nothing.
+ */
+static int
+read_expires(struct reader *rd, const struct json_token *value, void *out)
+{
+    struct key_body *body = out;
+    struct slice text;
+    if (value->type == JSON_NULL)
+        return 0;
+    int rc = reader_text(rd, value, 1, API_CONFIG_BODY_MAX, &text);
+    if (rc != 0)
+        return rc;
+    if (!time_parse(text, &body->expires_ms))
+        return reader_fail(rd, "must be a time as in 2024-03-04T09:50:51Z");
+    if (key_expired(&(struct key){.expires_ms = body->expires_ms},
+                    clock_steady_ms(engine_clock(rd->request->api->engine))))
+        return reader_fail(rd, "must be in the future");
+    return 0;
+}
+
+static const struct field fields[] = {
+    {"role", read_role},
+    {"channel", read_channel},
+    {"expiresAt", read_expires},
+};
 
 static int
 read_body(struct reader *rd, struct key_body *body)
@@ -84,6 +110,10 @@ write_key(struct api_request *r, const struct key *key)
         key->channel && engine_channel_id(r->api->engine, key->channel, channel);
     json_str(&r->json, "channel", scoped ? channel : NULL);
     json_time(&r->json, "createdAt", key->created_ms);
+    if (key->expires_ms)
+        json_time(&r->json, "expiresAt", key->expires_ms);
+    else
+        json_null(&r->json, "expiresAt");
 }
 
 /* ---- make ---- */
@@ -93,7 +123,7 @@ create_apply(struct engine *engine, struct engine_change *change)
 {
     struct api_request *r = container_of(change, struct api_request, op.change);
     struct key_body *body = r->own;
-    struct key key = {.role = body->role};
+    struct key key = {.role = body->role, .expires_ms = body->expires_ms};
 
     if (body->channel[0]) {
         struct channel *channel = engine_channel(engine, slice_of(body->channel));
@@ -173,7 +203,7 @@ keys_list(struct api_request *r)
 
 /* ---- drop ---- */
 
-/* Is there an admin key besides this one? */
+/* Is there an admin key besides this one, that will always be there? */
 static bool
 other_admin(struct engine *engine, uint64_t number)
 {
@@ -182,7 +212,8 @@ other_admin(struct engine *engine, uint64_t number)
     size_t n;
     while ((n = engine_keys(engine, after, page, ARRAY_LEN(page))) > 0) {
         for (size_t i = 0; i < n; i++)
-            if (page[i].role == ROLE_ADMIN && page[i].number != number)
+            if (page[i].role == ROLE_ADMIN && page[i].number != number &&
+                !page[i].expires_ms)
                 return true;
         after = page[n - 1].number;
     }
@@ -196,9 +227,10 @@ delete_apply(struct engine *engine, struct engine_change *change)
     struct key key;
     if (!engine_key(engine, r->id, &key))
         return err_set(&change->err, E_NOT_FOUND, "no such key");
-    if (key.role == ROLE_ADMIN && !other_admin(engine, key.number))
+    if (key.role == ROLE_ADMIN && !key.expires_ms && !other_admin(engine, key.number))
         return err_set(&change->err, E_CONFLICT,
-                       "this is the last admin key: make another one first");
+                       "this is the last admin key that does not expire: make another "
+                       "one first");
     change->drop_key = key.number;
     return 0;
 }

@@ -172,8 +172,8 @@ const struct command command_table[] = {
      OPT(CHANNEL) | OPT(OBJECT),
      "Changes the settings that the JSON object of --data names; the rest stays."},
 
-    {"key", "create", NULL, 0, 0, key_create, CHANNEL | OPT(ROLE), OPT(ROLE),
-     "Creates a key and shows it, once."},
+    {"key", "create", NULL, 0, 0, key_create, CHANNEL | OPT(ROLE) | OPT(EXPIRES),
+     OPT(ROLE), "Creates a key and shows it, once."},
     {"key", "list", NULL, 0, 0, key_list, CLIENT | OPT(LIMIT), 0, "Lists the keys."},
     {"key", "delete", "ID", 1, 1, key_delete, CLIENT, 0, "Deletes a key."},
     {"key", "rotate-master", NULL, 0, 0, key_rotate_master, OPT(DATA) | OPT(MASTER_KEY),

@@ -1,5 +1,6 @@
 /* pushwire key … */
 #include "core/key.h"
+#include "base/clock.h"
 #include "cli/resource.h"
 
 int
@@ -25,6 +26,10 @@ key_create(const struct command_line *line)
                       role != ROLE_ADMIN;
     if (of_channel && has_channel)
         json_str(&json, "channel", option_text(&line->options, OPTION_CHANNEL));
+    if (option_given(&line->options, OPTION_EXPIRES))
+        json_time(&json, "expiresAt",
+                  clock_wall_us(&clock_system) / 1000 +
+                      option_number(&line->options, OPTION_EXPIRES));
     json_object_end(&json);
     int status = resource_show(line, "POST", resource_path("/v1/keys"), &body);
     buf_fini(&body);
@@ -41,6 +46,7 @@ key_list(const struct command_line *line)
         {{"ROLE", false}, "role"},
         {{"CHANNEL", true}, "channel"},
         {{"CREATED", false}, "createdAt"},
+        {{"EXPIRES", false}, "expiresAt"},
     };
     return resource_list(line, resource_path("/v1/keys"), columns, ARRAY_LEN(columns));
 }

@@ -325,6 +325,9 @@ const struct option option_table[OPTIONS] = {
                       .help = "before then"},
     [OPTION_ROLE] = {FLAG("role"), WORD("ROLE", role),
                      .help = "what its bearer may do"},
+    [OPTION_EXPIRES] = {FLAG("expires"), DURATION(1000, HOURS(87600), 1000),
+                        .help = "after this time it opens nothing any more; default: "
+                                "never"},
     [OPTION_TOPIC] = {FLAG("topic"), TEXT("ID"),
                       .help = "only subscriptions with this topic"},
     [OPTION_TAG] = {FLAG("tag"), TEXT("ID"), .help = "only those with this tag"},

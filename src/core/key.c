@@ -166,6 +166,12 @@ key_matches(const struct key *key, struct slice text)
 }
 
 bool
+key_expired(const struct key *key, msec_t now_ms)
+{
+    return key->expires_ms != 0 && now_ms >= key->expires_ms;
+}
+
+bool
 key_may(const struct key *key, enum permission permission, uint64_t channel)
 {
     assert((unsigned)key->role < ROLES);

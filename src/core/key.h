@@ -26,6 +26,7 @@ struct key {
     uint64_t channel; /* number; 0 = all channels (admin, and read without a channel) */
     uint8_t hash[SHA256_BYTES];
     msec_t created_ms;
+    msec_t expires_ms; /* steady: it opens nothing from then on; 0 = never */
 };
 
 #define KEY_TEXT 96 /* room for a whole key and its NUL */
@@ -36,5 +37,6 @@ void key_make(struct key *key, char text[KEY_TEXT], struct rng *rng);
  * look like a key. */
 bool key_id_of(struct slice text, char id[ID_TEXT]);
 bool key_matches(const struct key *key, struct slice text); /* constant time */
+bool key_expired(const struct key *key, msec_t now_ms);
 bool key_may(const struct key *key, enum permission permission,
              uint64_t channel); /* channel 0 = a route above channels */

@@ -477,6 +477,7 @@ sqlite_put_key(struct sqlite_store *s, struct store_op *op)
     sqlite_key(s, add, 3, key->channel);
     sqlite_blob(s, add, 4, (struct slice){(const char *)key->hash, SHA256_BYTES});
     sqlite_int(s, add, 5, key->created_ms);
+    sqlite_int(s, add, 6, key->expires_ms);
     if (rc == 0)
         rc = sqlite_run(s, add);
     if (rc == 0)

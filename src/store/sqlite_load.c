@@ -147,17 +147,18 @@ static int
 load_keys(struct sqlite_store *s, const struct store_loader *loader)
 {
     sqlite3_stmt *stmt = NULL;
-    int rc = sqlite_prepare_once(
-        s,
-        "SELECT number, id, role, channel, created_ms, hash FROM key"
-        " ORDER BY number",
-        &stmt);
+    int rc = sqlite_prepare_once(s,
+                                 "SELECT number, id, role, channel, created_ms, hash,"
+                                 " expires_ms FROM key"
+                                 " ORDER BY number",
+                                 &stmt);
     while (rc == 0 && (rc = sqlite_row_of(s, stmt)) == 1) {
         struct key key = {
             .number = key_at(stmt, 0),
             .role = (enum role)sqlite3_column_int(stmt, 2),
             .channel = key_at(stmt, 3),
             .created_ms = sqlite3_column_int64(stmt, 4),
+            .expires_ms = sqlite3_column_int64(stmt, 6),
         };
         sqlite3_snprintf((int)sizeof(key.id), key.id, "%s",
                          sqlite3_column_text(stmt, 1));

@@ -119,6 +119,8 @@ static const char *const steps[] = {
     "INSERT INTO meta VALUES('plain_secrets', 1);",
 
     "ALTER TABLE webhook ADD COLUMN failing_since_ms INTEGER;",
+
+    "ALTER TABLE key ADD COLUMN expires_ms INTEGER NOT NULL DEFAULT 0;",
 };
 
 #define SCHEMA_VERSION ((int)ARRAY_LEN(steps))
@@ -258,8 +260,8 @@ const char *const sqlite_sql[STMTS] = {
     [STMT_WEBHOOK_FAILING] = "UPDATE webhook SET failing_since_ms = ?2"
                              " WHERE number = ?1",
     [STMT_KEY_BY_ID] = "SELECT number FROM key WHERE id = ?1",
-    [STMT_KEY_ADD] = "INSERT INTO key(id, role, channel, hash, created_ms)"
-                     " VALUES(?1, ?2, ?3, ?4, ?5)",
+    [STMT_KEY_ADD] = "INSERT INTO key(id, role, channel, hash, created_ms, expires_ms)"
+                     " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
     [STMT_KEY_DROP] = "DELETE FROM key WHERE number = ?1",
 
     [STMT_DUE] =

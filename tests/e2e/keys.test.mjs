@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { Receiver, Server, click } from './harness.mjs';
+import { Receiver, Server, click, eventually } from './harness.mjs';
 
 const server = await Server.start();
 const receiver = await Receiver.open();
@@ -125,6 +125,20 @@ test('a deleted key opens nothing from then on', async () => {
   assert.equal((await server.call('DELETE', `/v1/keys/${made._id}`)).status, 204);
   assert.equal((await ask()).status, 401);
   assert.equal((await server.call('DELETE', `/v1/keys/${made._id}`)).status, 404);
+});
+
+test('a key opens nothing after its time', async () => {
+  const expiresAt = new Date(Date.now() + 1500).toISOString();
+  const made = await server.must('POST', '/v1/keys', { body: { role: 'read', channel: 'mine', expiresAt } });
+  assert.equal(made.expiresAt, expiresAt);
+  const ask = () => server.call('GET', '/v1/channels/mine', { key: made.key });
+  const answer = await eventually('it has expired', async () => {
+    const got = await ask();
+    return got.status !== 200 && got;
+  });
+  assert.equal(answer.status, 401);
+  assert.match(answer.json.detail, /expired/);
+  assert.ok((await server.list('/v1/keys')).some((row) => row._id === made._id));
 });
 
 test('keys are listed without what opens', async () => {

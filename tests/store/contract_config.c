@@ -153,6 +153,7 @@ what_is_put_is_loaded_again(void **state)
     assert_int_equal(world->keys[0].role, ROLE_INGEST);
     assert_int_equal(world->keys[0].channel, shop);
     assert_int_equal(world->keys[0].hash[31], 0xa5);
+    assert_int_equal(world->keys[0].expires_ms, START_MS + 7);
 }
 
 static void

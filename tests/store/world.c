@@ -414,7 +414,10 @@ change_webhook(struct world *world, uint64_t channel, uint64_t number,
 uint64_t
 put_key(struct world *world, uint64_t channel, const char *id)
 {
-    struct key key = {.role = ROLE_INGEST, .channel = channel, .created_ms = START_MS};
+    struct key key = {.role = ROLE_INGEST,
+                      .channel = channel,
+                      .created_ms = START_MS,
+                      .expires_ms = START_MS + 7};
     snprintf(key.id, sizeof(key.id), "%s", id);
     memset(key.hash, 0xa5, sizeof(key.hash));
     struct store_put_key put = {

@@ -281,6 +281,10 @@ each_role_has_its_kind_of_channel(void **state)
         {"{\"role\":\"admin\",\"channel\":\"one\"}", "/channel", "for all channels"},
         {"{\"role\":\"read\",\"channel\":\"nowhere\"}", "/channel", "no such channel"},
         {"{\"role\":\"read\",\"channel\":5}", "/channel", "must be a string"},
+        {"{\"role\":\"read\",\"expiresAt\":5}", "/expiresAt", "must be a string"},
+        {"{\"role\":\"read\",\"expiresAt\":\"soon\"}", "/expiresAt", "must be a time"},
+        {"{\"role\":\"read\",\"expiresAt\":\"2024-03-04T09:50:51.375Z\"}", "/expiresAt",
+         "in the future"},
         {"{\"role\":\"read\",\"name\":\"n\"}", "/name", "there are role, channel"},
     };
     refuse_all(f, "POST", "/v1/keys", rows, ARRAY_LEN(rows));
@@ -301,6 +305,11 @@ the_last_admin_key_cannot_be_deleted(void **state)
     is(f, "/data/0/role", "\"admin\"");
     text_at(f, "/data/0/_id", first, sizeof(first));
     snprintf(path, sizeof(path), "/v1/keys/%s", first);
+    del(f, 409, path, f->admin);
+    /* One that expires is not one that is left. */
+    post(f, 201, "/v1/keys", f->admin,
+         "{\"role\":\"admin\",\"expiresAt\":\"2030-01-01T00:00:00Z\"}");
+    is(f, "/expiresAt", "\"2030-01-01T00:00:00.000Z\"");
     del(f, 409, path, f->admin);
     post(f, 201, "/v1/keys", f->admin, "{\"role\":\"admin\"}");
     text_at(f, "/key", other, sizeof(other));

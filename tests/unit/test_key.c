@@ -48,7 +48,7 @@ a_key_says_its_role_id_and_secret(void **state)
         rng_seeded_init(&seeded, i);
         key_make(&key, text, &seeded.rng);
         assert_int_equal(strlen(key.id), 4 + 13);
-        snprintf(start, sizeof(start), "pw_%s_%s", role_texts[i], key.id + 4);
+        snprintf(start, sizeof(start), "pw_%s_%.13s", role_texts[i], key.id + 4);
         assert_memory_equal(text, start, strlen(start));
         const char *secret = text + strlen(start);
         assert_int_equal(strlen(secret), 43 + 6);
