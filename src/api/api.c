@@ -18,6 +18,10 @@
 #define FLOW_TIMEOUT_S 10
 /* When there is no room for a client, those go that have asked nothing for so long. */
 #define SPARE_AFTER_MS 1000
+/* Requests with a wrong key, or none, that one address may make: enough for whoever is
+ * mistaken, too few to be worth it. Right keys are not held up by them. */
+#define FAILURES_A_SECOND 10
+#define FAILURES_AT_ONCE  1000
 /* Connections to the listener of those that watch the server. */
 #define WATCHERS_MAX 64
 
@@ -215,6 +219,8 @@ api_free(struct api *api)
 {
     limiter_free(api->address_limit);
     limiter_free(api->channel_limit);
+    limiter_free(api->failure_limit);
+    limiter_free(api->key_limit);
     free(api);
 }
 
@@ -251,6 +257,8 @@ api_open(struct api **out, const struct api_options *options, struct err *err)
     atomic_init(&api->quiesced, false);
     api->address_limit = limiter_new(options->address_rate, options->address_burst);
     api->channel_limit = limiter_new(options->channel_rate, options->channel_burst);
+    api->failure_limit = limiter_new(FAILURES_A_SECOND, FAILURES_AT_ONCE);
+    api->key_limit = limiter_new(options->key_rate, options->key_burst);
     if (pthread_key_create(&api->batch_key, batch_free) != 0) {
         api_free(api);
         return err_set(err, E_NO_MEMORY, "no more thread-specific keys");

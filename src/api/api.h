@@ -26,10 +26,11 @@ struct api_options {
     /* Public routes: a second, and at once; rate 0 = without a limit. */
     uint32_t address_rate, address_burst;
     uint32_t channel_rate, channel_burst;
-    const char *address_header; /* names a header with the client's address; NULL = it
-                                   is the peer's */
-    const char *country_header; /* likewise with its country */
-    struct geoip *geoip;        /* NULL = none; the caller's */
+    uint32_t key_rate, key_burst; /* likewise what one key may ask */
+    const char *address_header;   /* names a header with the client's address; NULL = it
+                                     is the peer's */
+    const char *country_header;   /* likewise with its country */
+    struct geoip *geoip;          /* NULL = none; the caller's */
     bool public_metrics; /* /healthz, /readyz, /metrics also for peers that are not
                             loopback */
 };

@@ -20,6 +20,8 @@ key_text(const char *header)
 static int
 unauthorized(struct api_request *r, const char *detail)
 {
+    if (limit_failure(r) != 0)
+        return E_INVALID;
     httpd_answer_header(r->req, "WWW-Authenticate", "Bearer");
     api_problem(r, 401, "%s", detail);
     return E_INVALID;
@@ -43,7 +45,7 @@ find_key(struct api_request *r)
     if (key_expired(&key, clock_steady_ms(engine_clock(r->api->engine))))
         return unauthorized(r, "the key has expired");
     r->key = key;
-    return 0;
+    return limit_key(r);
 }
 
 /* Another channel's is unknown: the two answers are the same bytes, whatever the role.

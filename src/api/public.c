@@ -1,39 +1,12 @@
-/* What everybody may ask: who asks, from where, how often, and which web pages. */
-#include <stdio.h>
+/* What everybody may ask: from where, how often, and which web pages. */
 #include <string.h>
-#include <sys/socket.h>
 
 #include "api/request.h"
 #include "api/router.h"
 #include "base/geoip.h"
-#include "base/iofd.h"
-#include "base/limiter.h"
 #include "base/locale.h"
 
 /* ---- from where ---- */
-
-/* What stands last in a list was added by the proxy that speaks to us. */
-static struct slice
-last_of(const char *list)
-{
-    const char *comma = strrchr(list, ',');
-    const char *begin = comma ? comma + 1 : list;
-
-    while (*begin == ' ' || *begin == '\t')
-        begin++;
-    return slice_of(begin);
-}
-
-static const struct sockaddr *
-client(const struct api_request *r, struct sockaddr_storage *room)
-{
-    const char *name = r->api->options.address_header;
-    const char *text = name ? httpd_header(r->req, name) : NULL;
-
-    if (text && addr_parse_ip(last_of(text), room))
-        return (const struct sockaddr *)room;
-    return httpd_peer(r->req);
-}
 
 struct slice
 public_country(const struct api_request *r, char room[3])
@@ -48,7 +21,7 @@ public_country(const struct api_request *r, char room[3])
             room[i] = (char)(text[i] & ~0x20);
         return (struct slice){room, 2};
     }
-    const struct sockaddr *from = client(r, &address);
+    const struct sockaddr *from = limit_client(r, &address);
     if (options->geoip && from && geoip_country(options->geoip, from, room))
         return (struct slice){room, 2};
     return (struct slice){NULL, 0};
@@ -68,28 +41,10 @@ public_language(const struct api_request *r, char room[4])
 
 /* ---- how often ---- */
 
-static int
-limit(struct api_request *r, struct limiter *limiter, uint64_t key, const char *whose)
-{
-    msec_t wait_ms = limiter_take(limiter, key, httpd_started_us(r->req));
-    char seconds[24];
-
-    if (wait_ms == 0)
-        return 0;
-    snprintf(seconds, sizeof(seconds), "%lld", (long long)((wait_ms + 999) / 1000));
-    httpd_answer_header(r->req, "Retry-After", seconds);
-    api_problem(r, 429, "too many requests %s: try again in %s s", whose, seconds);
-    return E_INVALID;
-}
-
 int
 public_check(struct api_request *r)
 {
-    struct sockaddr_storage room;
-    const struct sockaddr *from = client(r, &room);
-
-    return limit(r, r->api->address_limit, from ? addr_key(from) : 0,
-                 "from this address");
+    return limit_address(r);
 }
 
 int
@@ -98,7 +53,7 @@ public_channel(struct api_request *r, const struct channel *channel)
     const char *origin = httpd_header(r->req, "Origin");
 
     r->cors = origin && settings_allow_origin(&channel->settings, slice_of(origin));
-    return limit(r, r->api->channel_limit, channel->number, "for this channel");
+    return limit_channel(r, channel);
 }
 
 /* ---- web pages ---- */

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
 
 #include "api/api.h"
 #include "api/query.h"
@@ -26,6 +27,7 @@ struct api {
     atomic_bool backing_up;                        /* until the client has all of it */
     msec_t started_ms;                             /* wall */
     struct limiter *address_limit, *channel_limit; /* of public routes */
+    struct limiter *failure_limit, *key_limit;     /* of those that ask for a key */
 };
 
 struct api_request {
@@ -118,6 +120,17 @@ void api_delete(struct api_request *r,
 /* Whose key, which channel, may it? Fills r->key and r->channel, or answers and returns
  * an error. */
 int auth_check(struct api_request *r) must_check;
+
+/* ---- limit.c: how often; each answers 429 and returns an error beyond it ---- */
+
+int limit_address(struct api_request *r) must_check;
+int limit_channel(struct api_request *r, const struct channel *channel) must_check;
+int limit_failure(struct api_request *r) must_check; /* a request with a wrong key */
+int limit_key(struct api_request *r) must_check;     /* one with r->key */
+/* Who asks: the peer, or who it says that it asks for, if it is a proxy that is named.
+ * NULL: not known. */
+const struct sockaddr *limit_client(const struct api_request *r,
+                                    struct sockaddr_storage *room);
 
 /* ---- public.c: what everybody may ask ---- */
 

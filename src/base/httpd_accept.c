@@ -38,10 +38,11 @@ open_listener(const char *listen_text, int *out, struct err *err)
     return 0;
 }
 
+/* Of what is open anyway: a sandbox has no say in it. */
 static int
-open_reserve(void)
+open_reserve(const struct acceptor *acceptor)
 {
-    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return fcntl(acceptor->wake_fd, F_DUPFD_CLOEXEC, 0);
 }
 
 int
@@ -51,8 +52,8 @@ acceptor_init(struct acceptor *acceptor, const char *listen, int listen_fd,
     struct sockaddr_storage bound;
     socklen_t len = sizeof(bound);
 
-    *acceptor = (struct acceptor){
-        .listen_fd = listen_fd, .wake_fd = -1, .reserve_fd = open_reserve()};
+    *acceptor =
+        (struct acceptor){.listen_fd = listen_fd, .wake_fd = -1, .reserve_fd = -1};
     pthread_mutex_init(&acceptor->lock, NULL);
     map_init(&acceptor->of_address);
     if (listen_fd < 0) {
@@ -71,6 +72,7 @@ acceptor_init(struct acceptor *acceptor, const char *listen, int listen_fd,
     acceptor->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (acceptor->wake_fd < 0)
         return err_set(err, E_IO, "eventfd: %s", strerror(errno));
+    acceptor->reserve_fd = open_reserve(acceptor);
     return 0;
 }
 
@@ -140,7 +142,7 @@ shed(struct acceptor *acceptor)
         int fd = accept4(acceptor->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0)
             close(fd);
-        acceptor->reserve_fd = open_reserve();
+        acceptor->reserve_fd = open_reserve(acceptor);
         if (fd < 0 || acceptor->reserve_fd < 0)
             return;
     }
@@ -154,7 +156,7 @@ run_short(struct acceptor *acceptor, int error)
     acceptor->is_short = true;
     acceptor->make_room(acceptor->ctx, ROOM_A_TURN);
     if (acceptor->reserve_fd < 0)
-        acceptor->reserve_fd = open_reserve();
+        acceptor->reserve_fd = open_reserve(acceptor);
     if (error == EMFILE || error == ENFILE)
         shed(acceptor);
 }

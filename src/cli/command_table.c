@@ -30,7 +30,8 @@
      OPT(CACHE) | OPT(DISK_RESERVE) | OPT(MAX_DISK) | OPT(DRAIN) |                     \
      OPT(PUBLIC_METRICS) | OPT(CA_FILE) | OPT(SDK_ADDRESS_RATE) |                      \
      OPT(SDK_ADDRESS_BURST) | OPT(SDK_CHANNEL_RATE) | OPT(SDK_CHANNEL_BURST) |         \
-     OPT(ADDRESS_HEADER) | OPT(COUNTRY_HEADER) | OPT(GEOIP) | OPT(NEW_KEY) | PROCESS)
+     OPT(KEY_RATE) | OPT(KEY_BURST) | OPT(ADDRESS_HEADER) | OPT(COUNTRY_HEADER) |      \
+     OPT(GEOIP) | OPT(NEW_KEY) | PROCESS)
 
 const struct command_group command_groups[] = {
     {"serve", "run the server"},

@@ -209,6 +209,12 @@ const struct option option_table[OPTIONS] = {
     [OPTION_SDK_CHANNEL_BURST] = {SERVER("sdk-channel-burst", "SDK_CHANNEL_BURST"),
                                   INT(1, 10000000), .fallback = "100000",
                                   .help = "and so many at once"},
+    [OPTION_KEY_RATE] = {SERVER("key-rate", "KEY_RATE"), INT(0, 1000000),
+                         .fallback = "0",
+                         .help = "requests a second that may be made with one key; 0 = "
+                                 "any number"},
+    [OPTION_KEY_BURST] = {SERVER("key-burst", "KEY_BURST"), INT(1, 10000000),
+                          .fallback = "1000", .help = "and so many at once"},
     [OPTION_ADDRESS_HEADER] = {SERVER("address-header", "ADDRESS_HEADER"), TEXT("NAME"),
                                .help = "the header in which a proxy or CDN in front "
                                        "puts the client's address; clients must not be "

@@ -172,6 +172,8 @@ open_api(struct server *server, struct err *err)
         .address_burst = (uint32_t)option_number(options, OPTION_SDK_ADDRESS_BURST),
         .channel_rate = (uint32_t)option_number(options, OPTION_SDK_CHANNEL_RATE),
         .channel_burst = (uint32_t)option_number(options, OPTION_SDK_CHANNEL_BURST),
+        .key_rate = (uint32_t)option_number(options, OPTION_KEY_RATE),
+        .key_burst = (uint32_t)option_number(options, OPTION_KEY_BURST),
         .address_header = option_text(options, OPTION_ADDRESS_HEADER),
         .country_header = option_text(options, OPTION_COUNTRY_HEADER),
         .geoip = server->geoip,
