@@ -6,6 +6,7 @@
  *   count=FILE   at the end, writes how many allocations and writes there were
  *   malloc=N     the N-th allocation fails; malloc=N+ and every later one
  *   torn=N:K     of the N-th write to a file at a place only K bytes come, then it dies
+ *   short=N      of the N-th write half is written, and that is what it says
  *   halved=N     from the N-th on only half of each comes, and all is said to have come
  */
 #define _GNU_SOURCE
@@ -24,7 +25,7 @@ extern void *__libc_calloc(size_t n, size_t size);
 extern void *__libc_realloc(void *old, size_t n);
 
 static atomic_ulong allocations, writes;
-static unsigned long malloc_at, torn_at, torn_bytes, halved_at;
+static unsigned long malloc_at, torn_at, torn_bytes, short_at, halved_at;
 static int malloc_always;
 static const char *count_file;
 static _Thread_local int inside; /* what this itself allocates does not count */
@@ -49,6 +50,7 @@ begin(void)
 
     torn_at = number_after(words, "torn=", &end);
     torn_bytes = torn_at && *end == ':' ? strtoul(end + 1, NULL, 10) : 0;
+    short_at = number_after(words, "short=", &end);
     halved_at = number_after(words, "halved=", &end);
     count_file = words ? strstr(words, "count=") : NULL;
     unsigned long at = number_after(words, "malloc=", &end);
@@ -119,6 +121,8 @@ pwrite64(int fd, const void *bytes, size_t n, off_t at)
         (void)!whole_write(fd, bytes, torn_bytes < n ? torn_bytes : n, at);
         raise(SIGKILL);
     }
+    if (short_at && nth == short_at && n > 1)
+        return whole_write(fd, bytes, n / 2, at);
     if (halved_at && nth >= halved_at) {
         (void)!whole_write(fd, bytes, n / 2, at);
         return (ssize_t)n;
