@@ -15,8 +15,9 @@ typedef int64_t usec_t; /* microseconds, likewise */
 #define must_check             __attribute__((warn_unused_result))
 #define printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
 
-#define ARRAY_LEN(a)                    (sizeof(a) / sizeof((a)[0]))
-#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define container_of(ptr, type, member)                                                \
+    ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* Bytes that belong to somebody else; not NUL-terminated. */
 struct slice {
