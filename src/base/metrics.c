@@ -31,6 +31,10 @@ static const struct counter_row counter_rows[METRIC_COUNTERS] = {
                          "Webhooks that were disabled by what came back, by reason.",
                          "reason",
                          {"gone", "failing"}},
+    [METRIC_RETENTION] = {"pushwire_retention_rows_total",
+                          "Rows that went because their time was over.",
+                          "rows",
+                          {"events", "calls", "attempts", "reports"}},
     [METRIC_COMMITS] = {"pushwire_commits_total", "Group commits.", NULL, {NULL}},
 };
 

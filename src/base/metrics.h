@@ -14,6 +14,7 @@ enum metric_counter {
     METRIC_REQUESTS, /* label code: 2xx, 4xx, 5xx */
     METRIC_COMMITS,
     METRIC_DISABLED, /* label reason, by enum disable_reason order */
+    METRIC_RETENTION, /* label rows: events, calls, attempts, reports */
     METRIC_COUNTERS
 };
 #define METRIC_LABELS_MAX 8

@@ -11,6 +11,7 @@ typedef int64_t
 typedef int64_t usec_t; /* microseconds, likewise */
 
 #define MSEC_NEVER INT64_MAX
+#define USEC_NEVER INT64_MAX
 
 #define must_check             __attribute__((warn_unused_result))
 #define printf_like(fmt, args) __attribute__((format(printf, fmt, args)))

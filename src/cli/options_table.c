@@ -162,6 +162,22 @@ const struct option option_table[OPTIONS] = {
     [OPTION_DRAIN] = {SERVER("drain", "DRAIN"), DURATION(0, HOURS(1), 1000),
                       .fallback = "30s",
                       .help = "how long calls in flight may take to end after SIGTERM"},
+    [OPTION_KEEP_SUCCEEDED] = {SERVER("keep-succeeded", "KEEP_SUCCEEDED"),
+                               DURATION(0, HOURS(24 * 36500), HOURS(24)),
+                               .fallback = "7d",
+                               .help = "how long an event is kept when its calls have "
+                                       "succeeded; 0 = for ever"},
+    [OPTION_KEEP_FAILED] = {SERVER("keep-failed", "KEEP_FAILED"),
+                            DURATION(0, HOURS(24 * 36500), HOURS(24)),
+                            .fallback = "30d",
+                            .help =
+                                "how long when one has failed or was cancelled; 0 = "
+                                "for ever"},
+    [OPTION_KEEP_BYTES] = {SERVER("keep-bytes", "KEEP_BYTES"), SIZE(0, GIB(1048576)),
+                           .fallback = "0",
+                           .help = "when more is stored, the oldest events go though "
+                                   "their time is not over, never one that waits; 0 = "
+                                   "any amount"},
     [OPTION_PUBLIC_METRICS] = {SERVER("public-metrics", "PUBLIC_METRICS"),
                                .type = OPTION_BOOL,
                                .help = "serve /healthz, /readyz and /metrics to other "

@@ -90,6 +90,22 @@ on_room(void *ctx, enum disk_room room, uint64_t left)
 }
 
 static void
+on_dropped(void *ctx, uint64_t rows)
+{
+    (void)ctx;
+    log_line(LOG_INFO, "retention", LOG_I("dropped", (int64_t)rows));
+}
+
+static void
+on_gap(void *ctx, msec_t by_ms)
+{
+    (void)ctx;
+    log_line(LOG_WARN, "retention.gap", LOG_I("hours", by_ms / 3600000),
+             LOG_S("so", "the clock is so much later than when the store was last "
+                         "used: one day of it counts as age"));
+}
+
+static void
 on_broken(void *ctx, const char *why)
 {
     struct engine *engine = ctx;
@@ -143,6 +159,8 @@ start(struct engine *engine, struct err *err)
         .lease = on_lease,
         .due = on_due,
         .room = on_room,
+        .dropped = on_dropped,
+        .gap = on_gap,
         .broken = on_broken,
     };
     int rc = engine->store->backend->start(engine->store, &listener, err);

@@ -238,6 +238,7 @@ memory_settle(struct memory_store *m, struct store_op *op)
         call->state = call_move(CALL_IN_FLIGHT, result->state);
         call->tries = result->tries;
         call->due_ms = result->due_ms;
+        call->ended_ms = clock_steady_ms(m->clock);
     }
 }
 
@@ -369,7 +370,14 @@ store_memory_step(struct store *store)
         if (!finish(m, op, failure))
             return n;
     }
+    memory_retain(m);
     return n;
+}
+
+void
+store_memory_keep(struct store *store, const struct store_keep *keep)
+{
+    memory_of(store)->keep = *keep;
 }
 
 static void
@@ -452,8 +460,8 @@ memory_stop(struct store *store)
     store_memory_step(store);
 }
 
-static void
-event_free(struct memory_event *event)
+void
+memory_event_free(struct memory_event *event)
 {
     for (size_t i = 0; i < event->n_calls; i++) {
         struct memory_call *call = &event->calls[i];
@@ -476,7 +484,7 @@ memory_close(struct store *store)
         return;
     struct memory_store *m = memory_of(store);
     for (size_t i = 0; i < m->n_events; i++)
-        event_free(m->events[i]);
+        memory_event_free(m->events[i]);
     for (size_t i = 0; i < m->n_idempotency; i++)
         memory_disown(m->idempotency[i].key);
     memory_registry_free(m);

@@ -18,8 +18,10 @@ cancel_waiting(struct memory_store *m, uint64_t webhook)
 {
     for (size_t i = 0; i < m->n_events; i++) {
         struct memory_call *call = memory_call(m->events[i], webhook);
-        if (call && call->state == CALL_WAITING)
+        if (call && call->state == CALL_WAITING) {
             call->state = call_move(CALL_WAITING, CALL_CANCELLED);
+            call->ended_ms = clock_steady_ms(m->clock);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ struct memory_call {
     uint64_t webhook;
     enum call_state state; /* as stored */
     msec_t due_ms;
+    msec_t ended_ms; /* steady; when it waits no more */
     uint32_t tries;
     struct attempt_record *log; /* their reason and response are owned */
     size_t n_log;
@@ -46,6 +47,7 @@ struct memory_report {
 struct memory_store {
     struct store store;
     struct clock *clock;
+    struct store_keep keep;
     struct store_listener listener;
 
     uint64_t config;
@@ -97,6 +99,7 @@ struct channel *memory_channel(const struct memory_store *m, uint64_t number);
 struct webhook *memory_webhook(const struct memory_store *m, uint64_t number);
 struct memory_event *memory_event(const struct memory_store *m, uint64_t key);
 struct memory_call *memory_call(const struct memory_event *event, uint64_t webhook);
+void memory_event_free(struct memory_event *event);
 void memory_refuse(struct store_op *op, int result, const char *why);
 /* A copy, and its end. */
 struct slice memory_own(struct slice slice);
@@ -114,6 +117,9 @@ void memory_put_key(struct memory_store *m, struct store_op *op);
 void memory_drop_key(struct memory_store *m, struct store_op *op);
 int memory_load(struct store *store, const struct store_loader *loader,
                 uint64_t *config, struct err *err);
+
+/* memory_retention.c */
+void memory_retain(struct memory_store *m);
 
 /* memory_registry.c */
 void memory_touch(struct memory_store *m, struct store_op *op);

@@ -400,6 +400,7 @@ store_sqlite_open(struct store **out, const struct store_sqlite_options *options
     s->space.ballast_path = sqlite_path_in(options->dir, "pushwire.ballast");
     s->space.left = UINT64_MAX;
     s->vfs = options->vfs;
+    s->retention.keep = options->keep;
     s->copy_path = sqlite_path_in(options->dir, "pushwire.copy");
     s->path = sqlite_path_in(options->dir, "pushwire.db");
     s->wal_path = sqlite_path_in(options->dir, "pushwire.db-wal");

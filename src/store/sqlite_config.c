@@ -189,7 +189,9 @@ cache_numbers(struct sqlite_store *s)
                             "SELECT (SELECT value FROM meta WHERE name = 'config'),"
                             " (SELECT value FROM meta WHERE name = 'steady_ms'),"
                             " (SELECT max(key) FROM event),"
-                            " (SELECT at_ms FROM idempotency ORDER BY number LIMIT 1)",
+                            " (SELECT at_ms FROM idempotency ORDER BY number LIMIT 1),"
+                            " (SELECT value FROM meta WHERE name = 'gap_at_ms'),"
+                            " (SELECT value FROM meta WHERE name = 'gap_ms')",
                             &stmt);
     if (rc == 0)
         rc = sqlite_row_of(s, stmt);
@@ -202,6 +204,10 @@ cache_numbers(struct sqlite_store *s)
         s->idempotency_oldest_ms = sqlite3_column_type(stmt, 3) == SQLITE_NULL
                                        ? MSEC_NEVER
                                        : sqlite3_column_int64(stmt, 3);
+        if (!s->started) {
+            s->retention.gap_at_ms = sqlite3_column_int64(stmt, 4);
+            s->retention.gap_ms = sqlite3_column_int64(stmt, 5);
+        }
         rc = 0;
     }
     sqlite3_finalize(stmt);

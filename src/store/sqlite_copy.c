@@ -374,6 +374,14 @@ change(sqlite3 *db, struct store_restore *restore, struct err *err)
                  "UPDATE meta SET value = CASE name WHEN 'config' THEN value + 1"
                  " ELSE ?1 END WHERE name IN ('config', 'steady_ms')",
                  next_ms, 0, NULL);
+    /* What is in the copy does not grow old in the time since, which it was not
+     * stored here: see sqlite_retention.c. */
+    if (rc == SQLITE_OK)
+        rc = run(db,
+                 "INSERT INTO meta(name, value) VALUES('gap_at_ms', ?1), ('gap_ms', ?2)"
+                 " ON CONFLICT(name) DO UPDATE SET value = excluded.value +"
+                 " CASE name WHEN 'gap_ms' THEN value ELSE 0 END",
+                 next_ms - since_ms, since_ms, NULL);
     if (rc == SQLITE_OK)
         rc = count_of(db, WAITING, &restore->held);
     if (rc != SQLITE_OK)

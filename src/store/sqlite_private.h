@@ -16,6 +16,7 @@
  *   sqlite_calls.c   the list of calls
  *   sqlite_touch.c   changes of subscriptions and their events
  *   sqlite_registry.c  lists of subscriptions; notifications
+ *   sqlite_retention.c  what has ended goes when its time is over
  *   sqlite_backup.c  a copy of everything while the store runs
  */
 #pragma once
@@ -25,6 +26,7 @@
 #include <stdatomic.h>
 
 #include "base/map.h"
+#include "core/change.h"
 #include "core/vault.h"
 #include "store/store.h"
 
@@ -49,6 +51,12 @@ enum sqlite_stmt {
     STMT_CALL_GET,
     STMT_CALL_RETRY,
     STMT_SWEEP,
+    STMT_EVENT_WALK,
+    STMT_ATTEMPTS_DROP,
+    STMT_CALL_DROP,
+    STMT_EVENT_DROP,
+    STMT_REPORT_WALK,
+    STMT_REPORT_DROP,
     STMT_TALLY_PUT,
     STMT_CHANNEL_BY_ID,
     STMT_CHANNEL_ADD,
@@ -154,6 +162,43 @@ struct sqlite_space {
     bool wrote; /* and one after it did */
 };
 
+/* By age, then by bytes. */
+enum sqlite_pass {
+    PASS_SUCCEEDED,
+    PASS_FAILED,
+    PASS_BYTES_SUCCEEDED,
+    PASS_BYTES_ENDED,
+    PASSES
+};
+
+/* In the order of METRIC_RETENTION's labels. */
+enum { KEEP_EVENTS, KEEP_CALLS, KEEP_ATTEMPTS, KEEP_REPORTS, KEEP_ROWS };
+
+struct sqlite_report_at {
+    char notification[ID_MAX + 1];
+    uint64_t subscription;
+    char what[REPORT_TEXT];
+};
+
+struct sqlite_retention {
+    struct store_keep keep;
+    /* Events that came before gap_at_ms are younger than they seem by gap_ms. */
+    msec_t gap_at_ms, gap_ms;
+    bool gap_new; /* and not on disk yet */
+
+    uint64_t at[PASSES];            /* events with smaller keys have been looked at */
+    msec_t rewind_ms[2];            /* when a pass by bytes may begin again */
+    msec_t round_ms;                /* when the next round begins */
+    struct sqlite_report_at report; /* likewise looked at */
+    bool reports_done;              /* in this round */
+    bool more;                      /* the last step did not come to an end */
+    msec_t look_ms;                 /* steady: the next step, when there was no more */
+    usec_t rest_us;                 /* mono: no step of its own before */
+    uint64_t gone[KEEP_ROWS];       /* in the open group */
+    uint64_t untold;
+    msec_t tell_ms;
+};
+
 struct sqlite_store {
     struct store store;
     sqlite3 *db;
@@ -172,6 +217,7 @@ struct sqlite_store {
     struct map webhooks;
     struct sqlite_webhook *unswept;
     struct sqlite_channel *unswept_channels;
+    struct sqlite_retention retention;
     uint64_t config;
     uint64_t last_key;
     msec_t steady_ms;             /* as last written */
@@ -190,6 +236,7 @@ struct sqlite_store {
         uint64_t last_key;
         msec_t steady_ms;
         msec_t idempotency_oldest_ms;
+        struct sqlite_retention retention;
     } group;
 
     struct sqlite_space space;
@@ -410,3 +457,15 @@ int sqlite_calls(struct sqlite_store *s, struct store_op *op) must_check;
 /* The next piece; false when it was the last one, and the operation is over. */
 bool sqlite_backup_step(struct sqlite_store *s, struct store_op *op);
 int sqlite_backup(struct sqlite_store *s, struct store_op *op) must_check;
+
+/* sqlite_retention.c */
+/* A step of about so many rows inside the group, when there is something to do. */
+int sqlite_retention_ride(struct sqlite_store *s, int rows) must_check;
+/* Likewise in a group of its own; returns how long to rest before the next one,
+ * USEC_NEVER when there is nothing to do. */
+usec_t sqlite_retention_idle(struct sqlite_store *s, int rows);
+void sqlite_retention_committed(struct sqlite_store *s);
+/* The store was used last at `seen_ms`. */
+void sqlite_retention_start(struct sqlite_store *s, msec_t seen_ms, msec_t now_ms);
+/* What of it must be on disk, inside the group. */
+int sqlite_retention_note(struct sqlite_store *s) must_check;

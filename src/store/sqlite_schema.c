@@ -232,9 +232,22 @@ const char *const sqlite_sql[STMTS] = {
                       " WHERE event = ?1 AND webhook = ?2",
     [STMT_CALL_RETRY] = "UPDATE call SET state = ?3, due_ms = ?4, tries = ?5"
                         " WHERE event = ?1 AND webhook = ?2",
-    [STMT_SWEEP] = "UPDATE call SET state = ?2, due_ms = 0"
+    [STMT_SWEEP] = "UPDATE call SET state = ?2, due_ms = ?4"
                    " WHERE (event, webhook) IN (SELECT event, webhook FROM call"
                    " WHERE state = 0 AND webhook = ?1 LIMIT ?3)",
+    [STMT_EVENT_WALK] = "SELECT key FROM event WHERE key >= ?1 AND key < ?2"
+                        " ORDER BY key",
+    [STMT_ATTEMPTS_DROP] = "DELETE FROM attempt WHERE event = ?1 AND webhook = ?2",
+    [STMT_CALL_DROP] = "DELETE FROM call WHERE event = ?1 AND webhook = ?2",
+    [STMT_EVENT_DROP] = "DELETE FROM event WHERE key = ?1",
+    [STMT_REPORT_WALK] = "SELECT notification, subscription, what FROM report"
+                         " WHERE (notification, subscription, what) > (?1, ?2, ?3)"
+                         " ORDER BY notification, subscription, what LIMIT 1 OFFSET ?4",
+    [STMT_REPORT_DROP] =
+        "DELETE FROM report WHERE (notification, subscription, what) > (?1, ?2, ?3)"
+        " AND (notification, subscription, what) <= (?4, ?5, ?6)"
+        " AND (at_ms <= CASE WHEN at_ms <= ?7 THEN ?8 ELSE ?9 END OR NOT EXISTS("
+        " SELECT 1 FROM subscription s WHERE s.number = subscription))",
     [STMT_TALLY_PUT] = "INSERT OR REPLACE INTO tally(webhook, waiting, succeeded,"
                        " failed, cancelled) VALUES(?1, ?2, ?3, ?4, ?5)",
 

@@ -38,6 +38,10 @@
  * as long. */
 #define SCAN_REST 4
 
+/* Rows whose time is over, likewise; with a group, and a quarter of its own. */
+#define RETAIN_IDLE 200
+#define RETAIN_BUSY 16
+
 /* Rows of deleted webhooks and channels that are dealt with at a time. */
 #define SWEEP_IDLE 500
 #define SWEEP_BUSY 50
@@ -208,6 +212,7 @@ sqlite_group_begin(struct sqlite_store *s)
     s->group.last_key = s->last_key;
     s->group.steady_ms = s->steady_ms;
     s->group.idempotency_oldest_ms = s->idempotency_oldest_ms;
+    s->group.retention = s->retention;
     return 0;
 }
 
@@ -246,6 +251,7 @@ group_commit(struct sqlite_store *s)
     metric_add(METRIC_COMMITS, 0, 1);
     group_forget_counts(s, false);
     s->group.open = false;
+    sqlite_retention_committed(s);
     sqlite_space_wrote(s);
     return 0;
 }
@@ -264,6 +270,7 @@ group_roll_back(struct sqlite_store *s, int reason)
     s->last_key = s->group.last_key;
     s->steady_ms = s->group.steady_ms;
     s->idempotency_oldest_ms = s->group.idempotency_oldest_ms;
+    s->retention = s->group.retention;
     if (reason != E_FULL)
         return reason; /* what is broken is not touched again */
 
@@ -391,6 +398,8 @@ sweep_and_commit(struct sqlite_store *s)
         rc = sqlite_sweep(s, SWEEP_BUSY);
     if (rc == 0 && s->unswept_channels)
         rc = sqlite_sweep_channel(s, SWEEP_BUSY);
+    if (rc == 0)
+        rc = sqlite_retention_ride(s, RETAIN_BUSY + (int)s->group.rows / 4);
     return rc == 0 ? group_commit(s) : rc;
 }
 
@@ -517,29 +526,28 @@ note_time(struct sqlite_store *s, msec_t most_ms)
         (void)sqlite_commit_own(s, sqlite_group_begin(s));
 }
 
-static time_t
-idle_s(const struct sqlite_store *s)
-{
-    return s->space.room == DISK_ROOM ? IDLE_S : IDLE_FULL_S;
-}
-
-/* False when there was nothing to do. */
-static bool
+/* What the store does by itself, when there is nothing else. Returns how long it may
+ * sleep then; 0 = not at all. */
+static usec_t
 idle_step(struct sqlite_store *s)
 {
+    usec_t sleep_us = (s->space.room == DISK_ROOM ? IDLE_S : IDLE_FULL_S) * 1000000L;
     if (s->broken)
-        return false;
+        return sleep_us;
     checkpoint(s, CHECKPOINT_IDLE_PAGES);
     sqlite_space_look(s);
     /* Full: whether a write finds room again is seen by writing. */
     note_time(s, (s->space.room == DISK_FULL ? IDLE_FULL_S : IDLE_S) * 1000);
     if (s->broken)
-        return false;
+        return sleep_us;
     if (s->unswept)
-        return sqlite_commit_own(s, sqlite_sweep(s, SWEEP_IDLE)) == 0;
+        return sqlite_commit_own(s, sqlite_sweep(s, SWEEP_IDLE)) == 0 ? 0 : sleep_us;
     if (s->unswept_channels)
-        return sqlite_commit_own(s, sqlite_sweep_channel(s, SWEEP_IDLE)) == 0;
-    return false;
+        return sqlite_commit_own(s, sqlite_sweep_channel(s, SWEEP_IDLE)) == 0
+                   ? 0
+                   : sleep_us;
+    usec_t rest_us = sqlite_retention_idle(s, RETAIN_IDLE);
+    return rest_us < sleep_us ? rest_us : sleep_us;
 }
 
 /* How long lists have to rest; 0 = not. When the store closes they wait for nobody. */
@@ -569,11 +577,10 @@ scan_step(struct sqlite_store *s)
 }
 
 static void
-sleep_until_scan(struct sqlite_store *s)
+sleep_for(struct sqlite_store *s, usec_t us)
 {
-    usec_t rest_us = scan_rest(s);
-    const struct timespec time = {rest_us / 1000000, rest_us % 1000000 * 1000};
-    if (rest_us > 0)
+    const struct timespec time = {us / 1000000, us % 1000000 * 1000};
+    if (us > 0)
         wait_for_work(s, ASLEEP, &time);
 }
 
@@ -585,10 +592,7 @@ work(struct sqlite_store *s)
         pulse_work();
         scan_step(s);
         if (!s->pending) {
-            if (s->scans)
-                sleep_until_scan(s);
-            else if (!idle_step(s))
-                wait_for_work(s, ASLEEP, &(struct timespec){idle_s(s), 0});
+            sleep_for(s, s->scans ? scan_rest(s) : idle_step(s));
             continue;
         }
         if (s->pending_others == 0 && s->pending_results < LINGER_RESULTS &&
@@ -622,6 +626,9 @@ sqlite_start(struct store *store, const struct store_listener *listener,
     size_t at = 0;
     assert(!s->started);
     s->listener = *listener;
+    msec_t seen_ms = s->last_key ? event_key_ms(s->last_key) : 0;
+    sqlite_retention_start(s, seen_ms > s->steady_ms ? seen_ms : s->steady_ms,
+                           clock_steady_ms(s->clock));
     s->steady_ms = clock_steady_ms(s->clock); /* to be noted in a while, not at once */
     for (struct sqlite_webhook *w; (w = map_next(&s->webhooks, &at)) != NULL;) {
         if (w->deleted)

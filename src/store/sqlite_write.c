@@ -228,7 +228,9 @@ call_settle(struct sqlite_store *s, struct sqlite_webhook *webhook,
     sqlite_key(s, settle, 1, result->event);
     sqlite_key(s, settle, 2, result->webhook);
     sqlite_int(s, settle, 3, state);
-    sqlite_int(s, settle, 4, state == CALL_WAITING ? result->due_ms : 0);
+    /* What has ended is due no more: then it is when that was. */
+    sqlite_int(s, settle, 4,
+               state == CALL_WAITING ? result->due_ms : clock_steady_ms(s->clock));
     sqlite_int(s, settle, 5, result->tries);
     sqlite_int(s, settle, 6, n);
     sqlite_int(s, settle, 7, was_due_ms);
@@ -402,6 +404,7 @@ sqlite_sweep(struct sqlite_store *s, int limit)
     sqlite_key(s, STMT_SWEEP, 1, webhook->number);
     sqlite_int(s, STMT_SWEEP, 2, to);
     sqlite_int(s, STMT_SWEEP, 3, limit);
+    sqlite_int(s, STMT_SWEEP, 4, clock_steady_ms(s->clock));
     rc = sqlite_run(s, STMT_SWEEP);
     if (rc < 0)
         return rc;
@@ -464,5 +467,8 @@ sqlite_group_finish(struct sqlite_store *s)
     if (rc < 0 || now < s->steady_ms + STEADY_EVERY_MS)
         return rc;
     s->steady_ms = now;
+    rc = sqlite_retention_note(s);
+    if (rc < 0)
+        return rc;
     return sqlite_note(s, "steady_ms", now);
 }

@@ -429,6 +429,12 @@ struct store_listener {
     /* The disk has another amount of room than before (first: DISK_ROOM), and so many
      * bytes are left. */
     void (*room)(void *ctx, enum disk_room room, uint64_t left);
+    /* So many events and reports have gone since this was said last, because their time
+     * was over; at most once an hour. */
+    void (*dropped)(void *ctx, uint64_t rows);
+    /* During store_start: the clock is so much later than when the store was last used
+     * that no more than a day of it counts as age. */
+    void (*gap)(void *ctx, msec_t by_ms);
     /* The store is broken (E_IO): end the program. Once. */
     void (*broken)(void *ctx, const char *why);
 };
@@ -479,6 +485,24 @@ bool store_needs_room(struct store_op *op);
  * 0 if new. Each backend's open returns it, since the clock must be anchored before the
  * store is used. */
 
+/* ---- what is kept, and for how long ---- */
+
+/* An event with its calls and attempts goes when each of its calls has ended and is
+ * past its time, which counts from its end; one that nobody wanted, as if it had
+ * succeeded. Not at once then, but within a day, or a 24th of the time if that is more.
+ * What waits, or is held, never goes. A server that did not run for more than a day
+ * becomes a day older by that. All 0: nothing ever goes. */
+struct store_keep {
+    msec_t succeeded_ms; /* 0 = for ever; likewise below */
+    msec_t failed_ms;    /* also what was cancelled */
+    /* Of what is stored. Beyond it the oldest that has ended goes although its time is
+     * not over, what succeeded before what did not. */
+    uint64_t bytes;
+};
+
+/* That a delivery was reported is known for so long, if anything goes at all. */
+#define STORE_REPORT_MS ((msec_t)90 * 24 * 3600 * 1000)
+
 /* ---- backends ---- */
 
 struct store_sqlite_options {
@@ -494,6 +518,7 @@ struct store_sqlite_options {
      * 16 MiB, is held as ballast for when it is full all the same. 0 = not watched. */
     uint64_t reserve_bytes;
     uint64_t max_bytes; /* of the folder's files; DISK_LOW an eighth before; 0 = any */
+    struct store_keep keep;
     uint64_t (*disk_free)(
         void *ctx); /* NULL = ask the system; tests answer themselves */
     void *disk_ctx;
@@ -516,6 +541,8 @@ int store_sqlite_rotate_key(const struct store_sqlite_options *options, char key
 int store_memory_open(struct store **out, struct clock *clock,
                       struct err *err) must_check;
 size_t store_memory_step(struct store *store);
+/* From the next step on; each drops what may go. */
+void store_memory_keep(struct store *store, const struct store_keep *keep);
 /* The n-th group from now (1 = the next) fails with this result; 0 = none. */
 void store_memory_fail(struct store *store, unsigned nth, int result);
 /* From now on the disk has this much room. */

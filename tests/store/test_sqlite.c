@@ -197,6 +197,14 @@ places_are_reached_by_one_seek(void **state)
     expect_plan(s, STMT_ATTRIBUTE_SWEEP, "PRIMARY KEY (channel=?)");
     expect_plan(s, STMT_SUBSCRIPTION_SWEEP,
                 "COVERING INDEX subscription_channel (channel=?)");
+    expect_plan(s, STMT_EVENT_WALK, "PRIMARY KEY (rowid>? AND rowid<?)");
+    expect_plan(s, STMT_CALL_DROP, "PRIMARY KEY (event=? AND webhook=?)");
+    expect_plan(s, STMT_ATTEMPTS_DROP, "PRIMARY KEY (event=? AND webhook=?)");
+    expect_plan(s, STMT_REPORT_WALK,
+                "PRIMARY KEY ((notification,subscription,what)>(?,?,?))");
+    expect_plan(s, STMT_REPORT_DROP,
+                "PRIMARY KEY ((notification,subscription,what)>(?,?,?) AND "
+                "(notification,subscription,what)<(?,?,?))");
     expect_plan(s, STMT_REPORT_GET,
                 "PRIMARY KEY (notification=? AND subscription=? AND what=?)");
     expect_plan(s, STMT_NOTIFICATION_LIST,

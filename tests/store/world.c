@@ -35,9 +35,14 @@ static int
 memory_open(struct world *world, msec_t *latest_steady_ms, struct err *err)
 {
     *latest_steady_ms = 0;
-    if (world->store)
+    if (world->store) {
+        store_memory_keep(world->store, &world->keep);
         return 0; /* what a crash left */
-    return store_memory_open(&world->store, &world->time.clock, err);
+    }
+    int rc = store_memory_open(&world->store, &world->time.clock, err);
+    if (rc == 0)
+        store_memory_keep(world->store, &world->keep);
+    return rc;
 }
 
 static void
@@ -89,6 +94,7 @@ sqlite_open(struct world *world, msec_t *latest_steady_ms, struct err *err)
         .vfs = world->vfs,
         .reserve_bytes = world->reserve_bytes,
         .max_bytes = world->max_bytes,
+        .keep = world->keep,
         .disk_free = free_bytes,
         .disk_ctx = world,
     };

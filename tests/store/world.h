@@ -48,6 +48,7 @@ struct world {
     msec_t latest_steady_ms; /* as the last open said */
     char dir[64];
     const char *vfs;
+    struct store_keep keep; /* of the next open */
     /* Of SQLite's store: its options, and what the disk has free. */
     uint64_t reserve_bytes, max_bytes;
     _Atomic uint64_t free_bytes;
