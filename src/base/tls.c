@@ -158,7 +158,7 @@ tls_close(struct tls *tls)
 int
 tls_reload(struct tls *tls, struct err *err)
 {
-    SSL_CTX *fresh;
+    SSL_CTX *fresh = NULL;
     int rc = make_context(&fresh, tls, err);
 
     if (rc != 0)

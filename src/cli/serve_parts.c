@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -123,13 +124,29 @@ open_engine(struct server *server, struct err *err)
     return engine_open(&server->engine, &engine, err);
 }
 
+/* Half of the descriptors stay for calls, the store and everything else. */
+static unsigned
+connections(const struct options *options)
+{
+    unsigned wanted = (unsigned)option_number(options, OPTION_MAX_CONNECTIONS);
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur / 2 >= wanted)
+        return wanted;
+    unsigned half = files.rlim_cur < 4 ? 1 : (unsigned)files.rlim_cur / 2;
+    log_msg(option_given(options, OPTION_MAX_CONNECTIONS) ? LOG_WARN : LOG_INFO,
+            "--max-connections %u would take more than half of the %llu files that "
+            "may be open: %u it is",
+            wanted, (unsigned long long)files.rlim_cur, half);
+    return half;
+}
+
 /* The rest of the world is behind an address that is named: a proxy's own has them all.
  */
 static unsigned
-per_address(const struct options *options)
+per_address(const struct options *options, unsigned all)
 {
     unsigned n = (unsigned)option_number(options, OPTION_MAX_PER_ADDRESS);
-    unsigned all = (unsigned)option_number(options, OPTION_MAX_CONNECTIONS);
 
     if (n > 0 || option_text(options, OPTION_ADDRESS_HEADER))
         return n;
@@ -155,6 +172,7 @@ static int
 open_api(struct server *server, struct err *err)
 {
     const struct options *options = server->options;
+    unsigned most = connections(options);
 
     mem_budget_init(&server->ingest,
                     (size_t)option_number(options, OPTION_INGEST_MEMORY));
@@ -165,8 +183,8 @@ open_api(struct server *server, struct err *err)
         .tls = server->tls,
         .metrics_listen = option_text(options, OPTION_METRICS_LISTEN),
         .threads = threads(options, OPTION_API_THREADS, API_THREADS_MAX),
-        .max_connections = (unsigned)option_number(options, OPTION_MAX_CONNECTIONS),
-        .max_connections_per_address = per_address(options),
+        .max_connections = most,
+        .max_connections_per_address = per_address(options, most),
         .max_request_bytes = (size_t)option_number(options, OPTION_MAX_REQUEST),
         .max_events = (size_t)option_number(options, OPTION_MAX_EVENTS),
         .body_mem = &server->ingest.mem,

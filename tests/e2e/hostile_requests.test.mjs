@@ -263,6 +263,20 @@ test('22 with fewer connections than clients, the idle make room', async (t) => 
   }
 });
 
+test('22 clients never take the descriptors that calls need', async (t) => {
+  const poor = await Server.start({ args: ['--max-connections', '4000'], wrap: ['prlimit', '--nofile=200:200'] });
+  t.after(() => poor.stop());
+  await poor.line(/--max-connections 4000 would take more than half of the 200 files that may be open: 100 it is/);
+  const receiver = await Receiver.open();
+  t.after(() => receiver.close());
+  await poor.channel(C);
+  await poor.webhook(C, receiver.url);
+  const many = await manySockets(300, poor);
+  t.after(() => many.forEach((socket) => socket.destroy()));
+  await poor.send(C, event);
+  await receiver.arrivals.count(1);
+});
+
 const cpuTicks = (at) => {
   const fields = ofProcess(at, 'stat').split(') ')[1].split(' ');
   return Number(fields[11]) + Number(fields[12]);

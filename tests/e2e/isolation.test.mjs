@@ -40,7 +40,7 @@ const inChannel = routes.filter((route) => route.access === 'ROUTE_KEYED' && rou
 test('the tables of routes are read whole', () => {
   // As often as the word stands in rows, and not in a macro.
   const written = ['router.c', 'platform.c'].flatMap((name) =>
-    source(name).replaceAll(/^ *#define.*$/gm, '').match(/ROUTE_(KEYED|NARROW|LOCAL|PUBLIC)/g)).length;
+    source(name).replaceAll(/^ *#define.*$/gm, '').match(/ROUTE_(KEYED|NARROW|LOCAL|PUBLIC),/g)).length;
   const lists = routes.filter(({ pattern }) => /\/(topics|tags|attributes)(\/\{i\})?$/.test(pattern)
     && /^\/v1\/channels\/\{c\}\/[a-z]+(\/\{i\})?$/.test(pattern)).length;
   const macros = source('platform.c').match(/^ +(CHANGE|CUSTOMER)\("/gm).length;
