@@ -134,6 +134,7 @@ decode_shared(struct slice text, struct secret_bytes *out, struct err *err)
 int
 secret_decode(struct slice secret, struct secret_bytes *out, struct err *err)
 {
+    out->n = 0;
     if (skip_prefix(&secret, SLICE(SECRET_PREFIX)))
         return decode_shared(secret, out, err);
     if (skip_prefix(&secret, SLICE(PRIVATE_PREFIX)))
