@@ -40,7 +40,7 @@ OWNERS = {
     "seccomp.h": ["src/base/sandbox_calls.c"],
     "sqlite3.h": ["src/store/sqlite*.[ch]", "tests/store/*.c", "tests/fuzz/fuzz_store.c"],
     "curl/*": ["src/send/curl*.[ch]", "src/send/url.c", "src/cli/client.c"],
-    "ares.h": ["src/send/resolve.c"],
+    "ares.h": ["src/send/resolve*.[ch]"],
     "ini.h": ["src/cli/config_file.c"],
     "cmocka.h": ["tests/*"],
 }

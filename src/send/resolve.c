@@ -5,22 +5,19 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "send/resolve_channel.h"
 
 #define RESERVED     (RESOLVE_UNDER_WAY_MAX / 4) /* for names that were answered before */
 #define EVENTS_A_RUN 64
 
-/* Two rounds over all servers, the second twice as long, inside the limit of a lookup.
- */
-#define TRIES          2
-#define FIRST_ROUND_MS 1500
-#define TRY_MIN_MS     300
+/* How often it is looked whether the system has other servers, at most. */
+#define LOOK_EVERY_US ((usec_t)5 * 1000000)
 
 enum name_state {
     NAME_IDLE,   /* remembered, nobody waits */
@@ -58,6 +55,10 @@ struct resolver {
     struct lookup *answered; /* done is to be called */
     struct heap deadlines;   /* of lookups that wait */
     bool closing;
+    bool changing;  /* what was asked is asked again */
+    bool of_system; /* its servers are the system's */
+    struct channel_conf conf;
+    usec_t looked_us; /* when for others, the last time */
 };
 
 /* ---- lists ---- */
@@ -178,6 +179,13 @@ answer_all(struct resolver *resolver, struct name *name)
     }
 }
 
+static void
+queue_up(struct resolver *resolver, struct name *name)
+{
+    name->state = NAME_QUEUED;
+    list_add(name->proven ? &resolver->proven : &resolver->unproven, name);
+}
+
 /* ---- answers ---- */
 
 /* Whether this machine can reach IPv6 addresses at all: no packet is sent. */
@@ -274,6 +282,10 @@ on_answer(void *ctx, int status, int timeouts, struct ares_addrinfo *info)
     resolver->under_way--;
     if (resolver->closing)
         return;
+    if (resolver->changing) {
+        queue_up(resolver, name);
+        return;
+    }
     answer_all(resolver, name);
     rest(resolver, name);
 }
@@ -331,8 +343,7 @@ resolver_ask(struct resolver *resolver, struct lookup *lookup)
             give(lookup, name);
             return true;
         }
-        name->state = NAME_QUEUED;
-        list_add(name->proven ? &resolver->proven : &resolver->unproven, name);
+        queue_up(resolver, name);
     }
     usec_t limit_us = clock_mono_us(resolver->clock) + (usec_t)RESOLVE_LIMIT_MS * 1000;
     lookup->name = name;
@@ -352,23 +363,6 @@ resolver_cancel(struct resolver *resolver, struct lookup *lookup)
 }
 
 /* ---- the loop ---- */
-
-static void
-on_socket(void *ctx, ares_socket_t fd, int readable, int writable)
-{
-    struct resolver *resolver = ctx;
-    struct epoll_event event = {.data.fd = fd};
-
-    if (readable)
-        event.events |= EPOLLIN;
-    if (writable)
-        event.events |= EPOLLOUT;
-    if (!event.events)
-        epoll_ctl(resolver->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-    else if (epoll_ctl(resolver->epoll_fd, EPOLL_CTL_MOD, fd, &event) != 0)
-        /* Without memory it is not watched: its lookups run into their limit. */
-        epoll_ctl(resolver->epoll_fd, EPOLL_CTL_ADD, fd, &event);
-}
 
 int
 resolver_fd(const struct resolver *resolver)
@@ -412,6 +406,25 @@ end_late(struct resolver *resolver)
         answer(resolver, container_of(top, struct lookup, at));
 }
 
+/* Goes on with the system's servers of now; those of before if that cannot be. */
+static void
+follow_system(struct resolver *resolver)
+{
+    ares_channel channel;
+    usec_t now_us = clock_mono_us(resolver->clock);
+
+    if (!resolver->of_system || now_us - resolver->looked_us < LOOK_EVERY_US)
+        return;
+    resolver->looked_us = now_us;
+    if (!channel_conf_changed(&resolver->conf) ||
+        channel_open(&channel, resolver->epoll_fd, NULL, NULL) != 0)
+        return;
+    resolver->changing = true;
+    ares_destroy(resolver->channel); /* ends all that is under way: on_answer */
+    resolver->changing = false;
+    resolver->channel = channel;
+}
+
 void
 resolver_run(struct resolver *resolver)
 {
@@ -428,6 +441,8 @@ resolver_run(struct resolver *resolver)
         ares_process_fd(resolver->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
     }
     end_late(resolver);
+    if (may_take_next(resolver))
+        follow_system(resolver);
     while (take_next(resolver))
         continue;
     while (resolver->answered) {
@@ -438,81 +453,6 @@ resolver_run(struct resolver *resolver)
 }
 
 /* ---- open and close ---- */
-
-static pthread_once_t library_once = PTHREAD_ONCE_INIT;
-static int library_status;
-
-static void
-init_library(void)
-{
-    library_status = ares_library_init(ARES_LIB_INIT_ALL);
-}
-
-static unsigned
-count_servers(ares_channel channel)
-{
-    struct ares_addr_port_node *servers = NULL;
-    unsigned n = 0;
-
-    if (ares_get_servers_ports(channel, &servers) != ARES_SUCCESS)
-        return 1;
-    for (const struct ares_addr_port_node *at = servers; at; at = at->next)
-        n++;
-    ares_free_data(servers);
-    return n;
-}
-
-static int
-open_channel(ares_channel *out, const char *servers, int timeout_ms,
-             struct resolver *resolver)
-{
-    static char lookups[] = "fb"; /* /etc/hosts, then DNS */
-    struct ares_options options = {
-        /* Names are whole: no search list (which the flag alone does not prevent), and
-         * no aliases of the environment. */
-        .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES,
-        .domains = NULL,
-        .ndomains = 0,
-        .ndots = 0,
-        .timeout = timeout_ms,
-        .tries = TRIES,
-        .lookups = lookups,
-        .sock_state_cb = on_socket,
-        .sock_state_cb_data = resolver,
-    };
-    int status = ares_init_options(
-        out, &options,
-        ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
-            ARES_OPT_DOMAINS | ARES_OPT_NDOTS | ARES_OPT_SOCK_STATE_CB);
-
-    if (status != ARES_SUCCESS || !servers)
-        return status;
-    status = ares_set_servers_ports_csv(*out, servers);
-    if (status != ARES_SUCCESS) {
-        ares_destroy(*out);
-        *out = NULL;
-    }
-    return status;
-}
-
-/* Twice: how many servers there are decides how long each may take. */
-static int
-open_channels(struct resolver *resolver, const char *servers)
-{
-    ares_channel first;
-    int status = open_channel(&first, servers, FIRST_ROUND_MS, resolver);
-
-    if (status != ARES_SUCCESS)
-        return status;
-    unsigned n = count_servers(first);
-    ares_destroy(first);
-    if (n == 0)
-        return ARES_EBADSTR;
-    int timeout_ms =
-        FIRST_ROUND_MS / (int)(n < RESOLVE_SERVERS_MAX ? n : RESOLVE_SERVERS_MAX);
-    return open_channel(&resolver->channel, servers,
-                        timeout_ms > TRY_MIN_MS ? timeout_ms : TRY_MIN_MS, resolver);
-}
 
 int
 resolver_servers_check(const char *servers, struct err *err)
@@ -530,21 +470,20 @@ int
 resolver_open(struct resolver **out, struct clock *clock, const char *servers,
               struct err *err)
 {
-    int rc = pthread_once(&library_once, init_library);
-    assert(rc == 0);
-
     struct resolver *resolver = xcalloc(1, sizeof(*resolver));
+    int rc = 0;
+
     resolver->clock = clock;
+    resolver->of_system = !servers;
+    resolver->looked_us = clock_mono_us(clock);
     smap_init(&resolver->names);
     heap_init(&resolver->deadlines);
+    channel_conf_changed(&resolver->conf); /* from now on */
     resolver->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    int status = library_status;
     if (resolver->epoll_fd < 0)
         rc = err_set(err, E_IO, "epoll: %s", strerror(errno));
-    if (rc == 0 && status == ARES_SUCCESS)
-        status = open_channels(resolver, servers);
-    if (rc == 0 && status != ARES_SUCCESS)
-        rc = err_set(err, E_INVALID, "DNS servers: %s", ares_strerror(status));
+    if (rc == 0)
+        rc = channel_open(&resolver->channel, resolver->epoll_fd, servers, err);
     if (rc != 0) {
         resolver_close(resolver);
         return rc;

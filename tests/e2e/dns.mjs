@@ -45,20 +45,20 @@ export class NameServer {
   // `zone(name, n)` gives what the n-th question (from 1) for a name's IPv4 addresses gets, and the
   // one for IPv6 after it: { addresses, cname, ttl = 0, rcode = 0, silent, delay }; or a list of
   // addresses; nothing: there is no such name.
-  static async open(zone) {
+  static async open(zone, { host = '127.0.0.1', port = 0 } = {}) {
     const server = new NameServer();
     server.zone = zone;
     server.asked = new Map();
     for (;;) {
       server.udp = dgram.createSocket({ type: 'udp4', recvBufferSize: 4 << 20 });
-      server.udp.bind(0, '127.0.0.1');
+      server.udp.bind(port, host);
       await once(server.udp, 'listening');
-      const { port } = server.udp.address();
+      const chosen = server.udp.address().port;
       server.tcp = net.createServer((socket) => server.serve(socket));
-      server.tcp.listen(port, '127.0.0.1');
+      server.tcp.listen(chosen, host);
       try {
         await once(server.tcp, 'listening');
-        server.address = `127.0.0.1:${port}`;
+        server.address = `${host}:${chosen}`;
         break;
       } catch {
         server.udp.close(); // that port is somebody's for TCP: another one

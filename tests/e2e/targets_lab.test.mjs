@@ -4,14 +4,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { NameServer } from './dns.mjs';
-import { ROOT, Server, click, temporaryFolder } from './harness.mjs';
+import { ROOT, Server, click, eventually, temporaryFolder } from './harness.mjs';
 
 const FORBIDDEN = [
   '127.0.0.1', '127.0.0.53', '127.255.255.254', '10.0.0.5', '172.16.0.1', '172.31.255.254', '192.168.1.1', '100.64.0.1',
@@ -26,13 +26,13 @@ const ONCE = { retry: { maxRetries: 0 } };
 
 if (process.env.PUSHWIRE_LAB === undefined) {
   test('in a network of its own nothing that is forbidden is called', (t) => {
-    if (spawnSync('unshare', ['--net', 'ip', 'link', 'set', 'lo', 'up']).status !== 0) {
+    if (spawnSync('unshare', ['--net', '--mount', 'ip', 'link', 'set', 'lo', 'up']).status !== 0) {
       t.skip('needs root, unshare and ip: no network namespace can be made here');
       return;
     }
     const env = { ...process.env, PUSHWIRE_LAB: '1' };
     delete env.NODE_TEST_CONTEXT;
-    const lab = spawnSync('unshare', ['--net', process.execPath, '--test-reporter=tap', fileURLToPath(import.meta.url)],
+    const lab = spawnSync('unshare', ['--net', '--mount', process.execPath, '--test-reporter=tap', fileURLToPath(import.meta.url)],
       { env, encoding: 'utf8', timeout: 240_000 });
     assert.equal(lab.status, 0, lab.stdout + lab.stderr);
   });
@@ -161,6 +161,28 @@ async function lab() {
     assert.ok(!hits.includes('169.254.169.254'));
     await open.stop();
     await meta.stop();
+  });
+
+  test('other name servers of the system are followed', async (t) => {
+    if (!existsSync('/etc/resolv.conf')) return t.skip('this machine has no /etc/resolv.conf');
+    const conf = path.join(folder, 'resolv.conf');
+    const [first, second] = await Promise.all([
+      NameServer.open(() => ['127.0.0.1'], { host: '127.0.0.2', port: 53 }),
+      NameServer.open(() => [GOOD], { host: '127.0.0.3', port: 53 }),
+    ]);
+    writeFileSync(conf, 'nameserver 127.0.0.2\nsearch example.org\n');
+    execFileSync('mount', ['--bind', conf, '/etc/resolv.conf']);
+    const system = await Server.start({ dev: false, args: args.slice(2) });
+    assert.equal((await attempt('https://good.example.com/', system)).reason, 'target not allowed');
+    writeFileSync(conf, 'nameserver 127.0.0.3\n');
+    await eventually('the new server is asked', async () =>
+      (await attempt('https://good.example.com/', system)).verdict === 'ok');
+    assert.ok(second.count('good.example.com') >= 1);
+    assert.equal(first.count('good.example.com.example.org'), 0);
+    await system.stop();
+    first.close();
+    second.close();
+    return undefined;
   });
 
   test.after(async () => {
