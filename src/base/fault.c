@@ -16,6 +16,7 @@ static const struct {
 } switches[] = {
     {"sync-off", "the database is never synced"},
     {"sync-believed", "a sync that failed is taken for a full disk"},
+    {"sum-unread", "checksums of the disk are not looked at"},
     {"acked-early", "seven groups of eight are acknowledged before their commit"},
     {"hang-sender", "the senders never turn again"},
     {"escape-read", "an intruder reads /etc/shadow"},

@@ -26,7 +26,12 @@ sqlite_failed(struct sqlite_store *s, int rc)
         return E_FULL;
     if (rc == SQLITE_IOERR_FSYNC && fault_on("sync-believed"))
         return E_FULL;
-    if (!s->broken_why[0])
+    if (s->broken_why[0])
+        return E_IO;
+    const char *why = sqlite_sum_of(s->db)->why;
+    if ((rc & 0xff) == SQLITE_IOERR && why[0])
+        snprintf(s->broken_why, sizeof(s->broken_why), "%s", why);
+    else
         snprintf(s->broken_why, sizeof(s->broken_why), "database: %s (%d)",
                  sqlite3_errmsg(s->db), sqlite3_extended_errcode(s->db));
     return E_IO;
@@ -151,9 +156,9 @@ sqlite_used_bytes(struct sqlite_store *s, uint64_t *used, uint64_t *all)
         rc = number_of(s, STMT_FREE_PAGES, &free_pages);
     if (rc < 0)
         return rc;
-    *used = (pages - free_pages) * SQLITE_PAGE;
+    *used = (pages - free_pages) * SUM_PAGE;
     if (all)
-        *all = pages * SQLITE_PAGE;
+        *all = pages * SUM_PAGE;
     return 0;
 }
 
@@ -245,10 +250,13 @@ open_failed(struct sqlite_store *s, const char *dir, int rc, struct err *err)
         return err_set(err, E_BUSY, "another program is using %s/pushwire.db", dir);
     case SQLITE_FULL:
         return err_set(err, E_FULL, "%s: the disk is full", dir);
-    default:
-        return err_set(err, E_IO, "%s/pushwire.db: %s", dir,
-                       s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc));
+    case SQLITE_IOERR:
+        if (s->db && sqlite_sum_of(s->db)->why[0])
+            return err_set(err, E_IO, "%s/%s", dir, sqlite_sum_of(s->db)->why);
+        break;
     }
+    return err_set(err, E_IO, "%s/pushwire.db: %s", dir,
+                   s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc));
 }
 
 /* Before anything is written. Exclusive before the first use of the log keeps its index
@@ -258,7 +266,10 @@ look_first(struct sqlite_store *s, const struct store_sqlite_options *options,
            struct err *err)
 {
     int version;
-    int rc = sqlite3_exec(s->db,
+    int reserved = SUM_BYTES; /* of a page, when the file is made now */
+    int rc = sqlite3_file_control(s->db, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserved);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(s->db,
                           "PRAGMA locking_mode = EXCLUSIVE;"
                           "SELECT count(*) FROM sqlite_schema",
                           NULL, NULL, NULL);
@@ -274,15 +285,32 @@ set_up(struct sqlite_store *s, const struct store_sqlite_options *options,
     size_t cache = options->cache_bytes ? options->cache_bytes : CACHE_BYTES_DEFAULT;
     char sql[600];
     snprintf(sql, sizeof(sql),
-             "PRAGMA journal_mode = WAL;"
+             "PRAGMA page_size = %d; PRAGMA journal_mode = WAL;"
              "PRAGMA synchronous = %s; PRAGMA foreign_keys = OFF;"
              "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;"
              "PRAGMA secure_delete = OFF; PRAGMA trusted_schema = OFF;"
+             "PRAGMA cell_size_check = ON;"
              "PRAGMA cache_size = -%zu; PRAGMA journal_size_limit = %d;"
              "BEGIN IMMEDIATE; COMMIT",
-             fault_on("sync-off") ? "OFF" : "FULL", cache / 1024, WAL_KEPT_BYTES);
-    int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+             SUM_PAGE, fault_on("sync-off") ? "OFF" : "FULL", cache / 1024,
+             WAL_KEPT_BYTES);
+    int rc = sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
     return rc == SQLITE_OK ? 0 : open_failed(s, options->dir, rc, err);
+}
+
+/* What a log holds after a crash is copied and synced before anything is built on it:
+ * if it was a sync that failed, the kernel may show pages that are not on disk, and
+ * would never write them. On a full disk it has to wait. */
+static int
+settle_log(struct sqlite_store *s, const char *dir, struct err *err)
+{
+    int rc =
+        sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+    if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_FULL)
+        return 0;
+    return open_failed(s, dir, rc, err);
 }
 
 static int
@@ -314,12 +342,14 @@ open_database(struct sqlite_store *s, const struct store_sqlite_options *options
     int rc = sqlite3_open_v2(s->path, &s->db,
                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
                                  SQLITE_OPEN_EXRESCODE,
-                             options->vfs);
+                             sqlite_sum_vfs(options->vfs));
     if (rc != SQLITE_OK)
         return open_failed(s, options->dir, rc, err);
     rc = look_first(s, options, err);
     if (rc == 0)
         rc = set_up(s, options, err);
+    if (rc == 0)
+        rc = settle_log(s, options->dir, err);
     if (rc == 0)
         rc = sqlite_migrate(s->db, s->path, err);
     if (rc == 0)

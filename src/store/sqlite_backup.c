@@ -120,7 +120,8 @@ make_file(struct sqlite_store *s, struct sqlite_copy *copy)
     copy->fd = open(s->copy_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (copy->fd < 0)
         return errno == ENOSPC || errno == EDQUOT ? SQLITE_FULL : SQLITE_CANTOPEN;
-    int rc = sqlite3_open_v2(s->copy_path, &copy->db, flags, s->vfs);
+    const char *vfs = sqlite_sum_of(s->db)->on ? sqlite_sum_vfs(s->vfs) : s->vfs;
+    int rc = sqlite3_open_v2(s->copy_path, &copy->db, flags, vfs);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(copy->db,
                           "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"

@@ -45,7 +45,7 @@ open_unchanged(const char *path, sqlite3 **db, struct err *err)
         rc = sqlite3_open_v2(uri.p, db,
                              SQLITE_OPEN_READONLY | SQLITE_OPEN_URI |
                                  SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-                             NULL);
+                             sqlite_sum_vfs(NULL));
     buf_fini(&uri);
     if (rc != SQLITE_OK)
         return err_set(err, E_IO, "%s: %s", path, sqlite3_errstr(rc));
@@ -397,10 +397,10 @@ change_file(const char *path, struct store_restore *restore, struct err *err)
     sqlite3 *db = NULL;
     int rc = sqlite3_open_v2(
         path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-        NULL);
+        sqlite_sum_vfs(NULL));
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(db,
-                          "PRAGMA journal_mode = DELETE; PRAGMA journal_mode = OFF;"
+                          "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF;"
                           "PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF",
                           NULL, NULL, NULL);
     int result = rc == SQLITE_OK

@@ -5,6 +5,7 @@
  *
  *   sqlite.c         open, close, the statements' small helpers
  *   sqlite_thread.c  the queue, the thread, groups: begin, commit, roll back, done
+ *   sqlite_sum.c     checksums: what is between SQLite and the disk
  *   sqlite_space.c   how much room the disk has; the ballast
  *   sqlite_schema.c  tables, migrations, the text of every statement
  *   sqlite_write.c   append, settle, retry; what rides along with a commit
@@ -28,9 +29,8 @@
 #include "base/map.h"
 #include "core/change.h"
 #include "core/vault.h"
+#include "store/sqlite_sum.h"
 #include "store/store.h"
-
-#define SQLITE_PAGE 4096
 
 enum sqlite_stmt {
     STMT_BEGIN,

@@ -95,7 +95,7 @@ spare_pages(struct sqlite_store *s)
         return 0;
     uint64_t pages = sqlite_col_key(s, STMT_FREE_PAGES, 0);
     sqlite_reset(s, STMT_FREE_PAGES);
-    return pages * SQLITE_PAGE;
+    return pages * SUM_PAGE;
 }
 
 static uint64_t
@@ -104,13 +104,15 @@ less(uint64_t from, uint64_t what)
     return from > what ? from - what : 0;
 }
 
-/* Bytes below the ceiling of the folder; UINT64_MAX = there is none. */
+/* Bytes below the ceiling of the folder; UINT64_MAX = there is none. What is in the log
+ * alone will be in the database too. */
 static uint64_t
 left_below_ceiling(const struct sqlite_store *s, uint64_t spare)
 {
     if (s->space.max == 0)
         return UINT64_MAX;
     uint64_t used = sqlite_file_bytes(s->path) + sqlite_file_bytes(s->wal_path);
+    used += (uint64_t)s->wal_pages * SUM_PAGE;
     if (s->space.ballast_there)
         used += s->space.ballast;
     return less(s->space.max, less(used, spare));

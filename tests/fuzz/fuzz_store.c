@@ -16,6 +16,7 @@
 
 #include "base/mem.h"
 #include "fuzz.h"
+#include "store/sqlite_sum.h"
 #include "store/store.h"
 
 #define STEPS_MAX  20000
@@ -93,8 +94,11 @@ static sqlite3 *
 open_file(const struct folder *folder)
 {
     sqlite3 *db;
-    int rc = sqlite3_open(folder->file, &db);
+    int rc =
+        sqlite3_open_v2(folder->file, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                        sqlite_sum_vfs(NULL));
     assert(rc == SQLITE_OK);
+    sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
     sqlite3_exec(db, "PRAGMA synchronous = OFF", NULL, NULL, NULL);
     return db;
 }

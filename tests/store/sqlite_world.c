@@ -4,13 +4,40 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "store/sqlite_sum.h"
+
+static void
+drop_channel(void *ctx, struct channel *channel)
+{
+    (void)ctx;
+    channel_unref(channel);
+}
+
+static void
+drop_webhook(void *ctx, struct webhook *webhook)
+{
+    (void)ctx;
+    webhook_unref(webhook);
+}
+
+static void
+drop_key(void *ctx, const struct key *key)
+{
+    (void)ctx;
+    (void)key;
+}
+
 int
 try_open(struct world *world, struct err *err)
 {
+    static const struct store_loader loader = {NULL, drop_channel, drop_webhook,
+                                               drop_key};
     msec_t latest;
+    uint64_t config;
     *err = (struct err){0};
     int rc = world->backend->open(world, &latest, err);
     if (rc == 0) {
+        rc = world->store->backend->load(world->store, &loader, &config, err);
         world->store->backend->close(world->store);
         world->store = NULL;
     }
@@ -112,12 +139,26 @@ hold_release(struct hold *hold)
 }
 
 sqlite3 *
+open_summed(const char *path)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open_v2(path, &db,
+                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                                     sqlite_sum_vfs(NULL)),
+                     SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL),
+        SQLITE_OK);
+    return db;
+}
+
+sqlite3 *
 open_file(const struct world *world)
 {
     char path[400];
     sqlite3 *db;
     snprintf(path, sizeof(path), "%s/pushwire.db", world->dir);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    db = open_summed(path);
     return db;
 }
 

@@ -3,7 +3,7 @@
 
 #include "contract.h"
 
-/* Opens the world's store without using it, and closes it again. */
+/* Opens and loads the world's store without using it, and closes it again. */
 int try_open(struct world *world, struct err *err);
 
 /* After any story: leaves the world and looks whether counts, numbers of attempts and
@@ -14,6 +14,8 @@ void check_rows(struct world *world);
  * place. */
 struct sqlite3;
 struct sqlite3 *open_file(const struct world *world);
+/* As the program itself would: what is written has checksums. */
+struct sqlite3 *open_summed(const char *path);
 void make_schema_1(const struct world *world);
 
 /* Holds the store's thread when its turn to be done comes, so that what is submitted
