@@ -246,6 +246,84 @@ what_waits_for_the_drain_rate_counts_as_due(void **state)
     assert_in_range(gauges.oldest_due_ms, posted, posted + 1);
 }
 
+/* ---- clocks ---- */
+
+/* However the wall clock is set over a reboot, back, or not at all. */
+static void
+a_clock_set_back_over_a_reboot_delays_no_retry(void **state)
+{
+    (void)state;
+    static const msec_t jumps[] = {0, -DAY, -MINUTE, -400 * DAY};
+    uint64_t webhook = sim_webhook(&sim), event;
+    sim.receiver = (struct sim_receiver){.ok_percent = 0};
+    sim.exact = true; /* the schedule, to the millisecond */
+    assert_int_equal(sim_post(&sim, 1, &event), 0);
+    for (unsigned i = 0; i < 8; i++) {
+        sim_reboot(&sim, jumps[i % ARRAY_LEN(jumps)]);
+        assert_int_equal(sim.attempts, i + 1);
+        while (sim.attempts == i + 1)
+            assert_true(sim_step(&sim, sim_now(&sim) + DAY));
+    }
+    assert_int_equal(sim_stored(&sim, event, webhook).state, CALL_FAILED);
+}
+
+static void
+a_clock_set_forward_over_a_reboot_is_no_herd(void **state)
+{
+    (void)state;
+    sim.drain_rate = 20;
+    sim_crash(&sim);
+    sim_webhook(&sim);
+    sim.receiver = (struct sim_receiver){.ok_percent = 0};
+    assert_int_equal(sim_post(&sim, 1000, NULL), 0);
+    while (sim_count(&sim, CALL_WAITING) < 1000 || sim.attempts < 1000)
+        sim_step(&sim, sim_now(&sim) + SECOND);
+    assert_int_equal(sim.attempts, 1000);
+    sim.receiver = (struct sim_receiver){.ok_percent = 100};
+    sim_reboot(&sim, DAY); /* all of them are due */
+    assert_in_range(most_in_a_second(), 15, 21);
+    assert_int_equal(sim.attempts, 2000);
+    assert_int_equal(sim_count(&sim, CALL_SUCCEEDED), 1000);
+}
+
+static void
+a_clock_set_while_it_runs_moves_nothing_of_a_crowd(void **state)
+{
+    (void)state;
+    sim.drain_rate = 20;
+    sim_crash(&sim);
+    sim_webhook(&sim);
+    sim.receiver = (struct sim_receiver){.ok_percent = 0};
+    assert_int_equal(sim_post(&sim, 100, NULL), 0);
+    sim_settle(&sim);
+    assert_int_equal(sim.attempts, 100);
+    for (int i = 0; i < 10; i++) {
+        sim.clock.wall += (i % 2 ? -DAY : DAY) * 1000;
+        sim_run(&sim, 10 * SECOND);
+        assert_int_equal(sim.attempts, 100); /* none is due before two minutes */
+    }
+    sim_run(&sim, 20 * SECOND + 12 * SECOND + 5 * SECOND);
+    assert_int_equal(sim.attempts, 200);
+}
+
+/* The machine slept, or the program was stopped: all of an hour's retries are due. */
+static void
+a_pause_of_the_program_is_no_herd(void **state)
+{
+    (void)state;
+    sim.drain_rate = 20;
+    sim_crash(&sim);
+    sim_webhook(&sim);
+    sim.receiver = (struct sim_receiver){.ok_percent = 0};
+    assert_int_equal(sim_post(&sim, 1000, NULL), 0);
+    sim_settle(&sim);
+    assert_int_equal(sim.attempts, 1000);
+    sim.receiver = (struct sim_receiver){.ok_percent = 100};
+    clock_manual_advance(&sim.clock, HOUR * 1000);
+    assert_in_range(most_in_a_second(), 15, 21);
+    assert_int_equal(sim_count(&sim, CALL_SUCCEEDED), 1000);
+}
+
 /* ---- given up ---- */
 
 static bool
@@ -381,6 +459,10 @@ main(void)
         SIM_TEST(a_burst_that_overflowed_goes_as_fast_as_it_can),
         SIM_TEST(all_backlogs_together_keep_the_total_rate_and_share_it),
         SIM_TEST(what_waits_for_the_drain_rate_counts_as_due),
+        SIM_TEST(a_clock_set_back_over_a_reboot_delays_no_retry),
+        SIM_TEST(a_clock_set_forward_over_a_reboot_is_no_herd),
+        SIM_TEST(a_clock_set_while_it_runs_moves_nothing_of_a_crowd),
+        SIM_TEST(a_pause_of_the_program_is_no_herd),
         SIM_TEST(a_webhook_is_disabled_after_five_days_of_nothing_but_failures),
         SIM_TEST(five_days_are_five_days_over_restarts_too),
         SIM_TEST(one_success_in_five_days_is_enough_to_stay),

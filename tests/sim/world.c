@@ -123,14 +123,33 @@ forget_unrecorded(struct sim *sim)
     }
 }
 
-void
-sim_crash(struct sim *sim)
+static void
+die(struct sim *sim)
 {
     store_memory_fail(sim->store, 1, E_CLOSED);
     store_memory_step(sim->store);
     store_memory_fail(sim->store, 0, 0);
     forget_unrecorded(sim);
     stop_engine(sim);
+}
+
+void
+sim_crash(struct sim *sim)
+{
+    die(sim);
+    start_engine(sim);
+    sim_settle(sim);
+}
+
+void
+sim_reboot(struct sim *sim, msec_t wall_jump_ms)
+{
+    msec_t latest_ms = sim_now(sim);
+    die(sim);
+    sim->clock.mono = 5000000;
+    sim->clock.wall += wall_jump_ms * 1000;
+    clock_anchor(&sim->clock.clock, latest_ms);
+    sim->disk_ms = 0;
     start_engine(sim);
     sim_settle(sim);
 }

@@ -82,6 +82,10 @@ void sim_fini(struct sim *sim);
 /* A crash and a start on the same disk: what was not committed is forgotten. */
 void sim_crash(struct sim *sim);
 
+/* The same, of the whole machine: mono begins anew, and the wall clock was set by so
+ * much meanwhile. */
+void sim_reboot(struct sim *sim, msec_t wall_jump_ms);
+
 uint64_t
 sim_webhook(struct sim *sim); /* a new one of the world's channel; its number */
 uint64_t sim_webhook_with(struct sim *sim, const struct retry_policy *policy);
