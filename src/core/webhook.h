@@ -61,7 +61,8 @@ struct webhook *webhook_ref(struct webhook *webhook);
 void webhook_unref(struct webhook *webhook); /* NULL is fine */
 
 /* Since when nothing but failures came back from it (steady; any thread); MSEC_NEVER =
- * the last attempt that ended did not fail, or the failures are quite new. */
+ * the last attempt that ended did not fail, or the failures are not half a minute old.
+ */
 msec_t webhook_failing_since(const struct webhook *webhook);
 void webhook_set_failing_since(const struct webhook *webhook, msec_t since_ms);
 /* From now on its health is its own. */

@@ -5,8 +5,9 @@
  */
 #include "engine/lane.h"
 
-/* A receiver that fails for so long is away; what waits then is a backlog. */
-#define OUTAGE_MS ((msec_t)60 * 1000)
+/* A receiver that fails for so long is away; what waits then is a backlog. Longer than
+ * one deadline, so that a moment's silence makes no backlog of a burst. */
+#define OUTAGE_MS ((msec_t)30 * 1000)
 
 /* A webhook is not given up on fewer attempts than this, however long they took. */
 #define FAILURES_MIN 5
