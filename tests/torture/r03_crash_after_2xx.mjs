@@ -1,7 +1,7 @@
 // The receiver says 2xx, and the program dies before it has that on disk: the event comes once
 // more, with the same id and bytes, and never again.
 import { eventually } from '../e2e/harness.mjs';
-import { Violation, strace } from './rig.mjs';
+import { Violation, attach } from './rig.mjs';
 
 export const id = 'R3';
 export const title = 'crash between a 2xx and its commit: one more call, no third';
@@ -9,18 +9,17 @@ export const needs = ['strace'];
 export const rounds = 30;
 export const minutes = 2;
 
-// The commit of the outcome is held up for as long as it takes to kill the program.
-const SLOW = 'fdatasync,fsync:delay_enter=400000:when=2+';
+// After the event's own commit, the next one is held up for as long as it takes to kill it.
+const SLOW = 'fdatasync,fsync:delay_enter=5000000:when=2+';
 
 async function crash(t, oracle, server, answered) {
   const before = oracle.duplicates;
-  await server.stop();
-  await oracle.crashed();
-  const slow = await t.start({ dir: server.dir, wrap: strace(SLOW) });
-  if ((await oracle.post(slow, 1)) !== 202) throw new Error('the event was not taken');
+  const detach = await attach(server.child.pid, SLOW);
+  if ((await oracle.post(server, 1)) !== 202) throw new Error('the event was not taken');
   const newest = [...oracle.acked.keys()].at(-1);
   await eventually('the receiver has said 2xx', () => answered(newest));
-  await slow.stop('SIGKILL');
+  await server.stop('SIGKILL');
+  await detach();
   await oracle.crashed();
   const again = await t.start({ dir: server.dir });
   await eventually('it is succeeded', async () => {

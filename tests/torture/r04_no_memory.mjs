@@ -33,7 +33,7 @@ async function life(t, oracle, server) {
 }
 
 async function allocations(t, oracle, dir) {
-  const file = path.join(dir, 'count');
+  const file = path.join(dir, 'data/count');
   const server = await t.start({ dir, env: preload(`count=${file}`) });
   await life(t, oracle, server);
   await oracle.crashed();

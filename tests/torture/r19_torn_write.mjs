@@ -26,7 +26,7 @@ export async function run(t) {
   const { dir, data } = server;
   await server.stop();
   await oracle.crashed();
-  const file = path.join(dir, 'count');
+  const file = path.join(dir, 'data/count');
   server = await t.start({ dir, env: preload(`count=${file}`) });
   await life(t, oracle, server, 'SIGTERM');
   await oracle.crashed();

@@ -80,7 +80,8 @@ export class Rig {
     this.servers.add(server);
     await server.listening();
     if (fault && !server.output.includes('fault: ')) throw new Error('the control run breaks nothing');
-    server.key = readFileSync(path.join(server.data, 'admin.key'), 'utf8').trim();
+    const key = path.join(server.data, 'admin.key');
+    if (existsSync(key)) server.key = readFileSync(key, 'utf8').trim(); // else it is of another store
     return server;
   }
 
