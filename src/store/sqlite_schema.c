@@ -142,23 +142,18 @@ pragma_int(sqlite3 *db, const char *sql, int *value)
 }
 
 static int
-migrate_step(sqlite3 *db, int from, struct err *err)
+migrate_steps(sqlite3 *db, int *version)
 {
-    char version[80];
-    sqlite3_snprintf((int)sizeof(version), version,
-                     "PRAGMA application_id = %d; PRAGMA user_version = %d",
-                     SQLITE_APPLICATION_ID, from + 1);
+    char set[80];
     int rc = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+    while (rc == SQLITE_OK && *version < SCHEMA_VERSION)
+        rc = sqlite3_exec(db, steps[(*version)++], NULL, NULL, NULL);
+    sqlite3_snprintf((int)sizeof(set), set,
+                     "PRAGMA application_id = %d; PRAGMA user_version = %d",
+                     SQLITE_APPLICATION_ID, SCHEMA_VERSION);
     if (rc == SQLITE_OK)
-        rc = sqlite3_exec(db, steps[from], NULL, NULL, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_exec(db, version, NULL, NULL, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
-    if (rc == SQLITE_OK)
-        return 0;
-    int code = (rc & 0xff) == SQLITE_FULL ? E_FULL : E_IO;
-    return err_set(err, code, "migrate to %d: %s", from + 1, sqlite3_errmsg(db));
+        rc = sqlite3_exec(db, set, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) : rc;
 }
 
 int
@@ -183,14 +178,21 @@ sqlite_check_version(sqlite3 *db, const char *name, int *version, struct err *er
     return 0;
 }
 
+/* All steps are one transaction: whatever happens, the file is of the version that it
+ * was of, which the program that wrote it goes on with, or of this one. */
 int
 sqlite_migrate(sqlite3 *db, const char *name, struct err *err)
 {
     int version = 0;
     int rc = sqlite_check_version(db, name, &version, err);
-    for (; rc == 0 && version < SCHEMA_VERSION; version++)
-        rc = migrate_step(db, version, err);
-    return rc;
+    if (rc < 0 || version == SCHEMA_VERSION)
+        return rc;
+    rc = migrate_steps(db, &version);
+    if (rc == SQLITE_OK)
+        return 0;
+    int code = (rc & 0xff) == SQLITE_FULL ? E_FULL : E_IO;
+    return err_set(err, code, "migrate to %d: %s; the data is as it was", version,
+                   sqlite3_errmsg(db));
 }
 
 /* The two lists that walk back from a place compare row values, which SQLite turns into
