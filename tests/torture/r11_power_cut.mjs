@@ -30,7 +30,7 @@ function disk(t) {
       mounted = false;
     },
   };
-  t.after(self.off);
+  t.after(() => mounted && sh('umount', '-l', mount)); // even if somebody is in there still
   self.on();
   return self;
 }

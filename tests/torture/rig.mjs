@@ -23,6 +23,22 @@ export function random(seed) {
 
 export const FAULTY = path.resolve(process.env.PUSHWIRE_FAULTS_BIN ?? path.join(ROOT, 'build-faults/pushwire'));
 
+// Whoever is interrupted leaves no mount and no namespace behind. Before the harness, which
+// removes folders.
+const live = new Set();
+process.prependListener('exit', () => {
+  for (const rig of live) {
+    for (const server of rig.servers) if (!server.end) server.signal('SIGKILL');
+    for (const what of rig.later.reverse()) {
+      try {
+        what();
+      } catch {
+        // the others still have to go
+      }
+    }
+  }
+});
+
 export class Rig {
   constructor({ fault, seed, rounds, minutes, say }) {
     this.fault = fault;
@@ -37,6 +53,7 @@ export class Rig {
     this.servers = new Set();
     this.oracles = new Set();
     this.later = [];
+    live.add(this);
   }
 
   // Runs when the fault is over, whatever came of it.
@@ -123,6 +140,7 @@ export class Rig {
     }
     for (const server of this.servers) if (!server.end) await server.stop('SIGKILL');
     for (const what of this.later.reverse()) await what();
+    live.delete(this);
   }
 }
 
