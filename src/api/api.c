@@ -221,6 +221,7 @@ api_free(struct api *api)
     limiter_free(api->channel_limit);
     limiter_free(api->failure_limit);
     limiter_free(api->key_limit);
+    limiter_free(api->event_limit);
     free(api);
 }
 
@@ -247,6 +248,16 @@ open_metrics(struct api *api, struct err *err)
     return rc == 0 ? 0 : err_wrap(err, "--metrics-listen");
 }
 
+/* Ten seconds' worth, and at least a request that is full. */
+static uint32_t
+event_burst(const struct api_options *options)
+{
+    uint64_t burst = (uint64_t)options->event_rate * 10;
+    if (burst < options->max_events)
+        burst = options->max_events;
+    return burst < UINT32_MAX ? (uint32_t)burst : UINT32_MAX;
+}
+
 int
 api_open(struct api **out, const struct api_options *options, struct err *err)
 {
@@ -258,6 +269,7 @@ api_open(struct api **out, const struct api_options *options, struct err *err)
     api->address_limit = limiter_new(options->address_rate, options->address_burst);
     api->channel_limit = limiter_new(options->channel_rate, options->channel_burst);
     api->failure_limit = limiter_new(FAILURES_A_SECOND, FAILURES_AT_ONCE);
+    api->event_limit = limiter_new(options->event_rate, event_burst(options));
     api->key_limit = limiter_new(options->key_rate, options->key_burst);
     if (pthread_key_create(&api->batch_key, batch_free) != 0) {
         api_free(api);

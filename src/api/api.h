@@ -26,6 +26,7 @@ struct api_options {
     /* Public routes: a second, and at once; rate 0 = without a limit. */
     uint32_t address_rate, address_burst;
     uint32_t channel_rate, channel_burst;
+    uint32_t event_rate; /* events a second that come in for a channel; 0 = any */
     uint32_t key_rate, key_burst; /* likewise what one key may ask */
     const char *address_header;   /* names a header with the client's address; NULL = it
                                      is the peer's */

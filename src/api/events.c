@@ -126,6 +126,8 @@ ingest_batch(struct api_request *r, const struct event_batch *batch)
 {
     struct engine_ingest *ingest = &r->op.ingest;
 
+    if (limit_events(r, batch->n) != 0)
+        return;
     for (size_t i = 0; i < batch->n; i++)
         r->events_by_type[batch->events[i].type]++;
     ingest->channel = r->channel;

@@ -27,6 +27,7 @@ struct api {
     atomic_bool backing_up;                        /* until the client has all of it */
     msec_t started_ms;                             /* wall */
     struct limiter *address_limit, *channel_limit; /* of public routes */
+    struct limiter *event_limit;                   /* events that come in, by channel */
     struct limiter *failure_limit, *key_limit;     /* of those that ask for a key */
 };
 
@@ -127,6 +128,7 @@ int limit_address(struct api_request *r) must_check;
 int limit_channel(struct api_request *r, const struct channel *channel) must_check;
 int limit_failure(struct api_request *r) must_check; /* a request with a wrong key */
 int limit_key(struct api_request *r) must_check;     /* one with r->key */
+int limit_events(struct api_request *r, size_t n) must_check; /* of r->channel */
 /* Who asks: the peer, or who it says that it asks for, if it is a proxy that is named.
  * NULL: not known. */
 const struct sockaddr *limit_client(const struct api_request *r,

@@ -64,7 +64,7 @@ raise_to(cell_t *cell, nsec_t least)
  * the change is seen.
  */
 msec_t
-limiter_take(struct limiter *limiter, uint64_t key, usec_t now_us)
+limiter_take_many(struct limiter *limiter, uint64_t key, uint32_t n, usec_t now_us)
 {
     if (limiter->interval_ns == 0)
         return 0;
@@ -78,7 +78,7 @@ limiter_take(struct limiter *limiter, uint64_t key, usec_t now_us)
         nsec_t first_was = atomic_load(first);
         nsec_t second_was = atomic_load(second);
         nsec_t used = first_was < second_was ? first_was : second_was;
-        nsec_t next = (used > now_ns ? used : now_ns) + limiter->interval_ns;
+        nsec_t next = (used > now_ns ? used : now_ns) + limiter->interval_ns * n;
         nsec_t wait_ns = next - limiter->ahead_ns - now_ns;
 
         if (wait_ns > 0)
@@ -88,4 +88,10 @@ limiter_take(struct limiter *limiter, uint64_t key, usec_t now_us)
         if (atomic_compare_exchange_weak(first, &first_was, first_next))
             return 0;
     }
+}
+
+msec_t
+limiter_take(struct limiter *limiter, uint64_t key, usec_t now_us)
+{
+    return limiter_take_many(limiter, key, 1, now_us);
 }

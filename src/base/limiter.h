@@ -22,3 +22,6 @@ void limiter_free(struct limiter *limiter);
 /* Any thread; now_us is mono. 0 = passes, and is counted. Otherwise how long to wait,
  * in ms and at least 1; what is refused is not counted. */
 msec_t limiter_take(struct limiter *limiter, uint64_t key, usec_t now_us);
+/* The same for n at once, all or none: n is the burst at most, or they never pass. */
+msec_t limiter_take_many(struct limiter *limiter, uint64_t key, uint32_t n,
+                         usec_t now_us);

@@ -112,6 +112,11 @@ const struct option option_table[OPTIONS] = {
                               DURATION(0, HOURS(24 * 365), 1000), .fallback = "5d",
                               .help = "disable a webhook after so long nothing but "
                                       "failures; 0 = never"},
+    [OPTION_CHANNEL_RATE] = {SERVER("channel-rate", "CHANNEL_RATE"), INT(0, 1000000),
+                             .fallback = "0",
+                             .help = "events a second that one channel takes in, and "
+                                     "ten seconds' worth at once; beyond it clients "
+                                     "are told to come again (429); 0 = any number"},
     [OPTION_DEADLINE] = {SERVER("deadline", "DEADLINE"),
                          DURATION(100, SECONDS(300), 1000), .fallback = "15s",
                          .help = "total time of one attempt"},

@@ -191,6 +191,7 @@ open_api(struct server *server, struct err *err)
         .public_metrics = option_on(options, OPTION_PUBLIC_METRICS),
         .address_rate = (uint32_t)option_number(options, OPTION_SDK_ADDRESS_RATE),
         .address_burst = (uint32_t)option_number(options, OPTION_SDK_ADDRESS_BURST),
+        .event_rate = (uint32_t)option_number(options, OPTION_CHANNEL_RATE),
         .channel_rate = (uint32_t)option_number(options, OPTION_SDK_CHANNEL_RATE),
         .channel_burst = (uint32_t)option_number(options, OPTION_SDK_CHANNEL_BURST),
         .key_rate = (uint32_t)option_number(options, OPTION_KEY_RATE),

@@ -277,6 +277,24 @@ test('unknown paths and methods are told apart', async () => {
   assert.equal(unknown.status, 404);
 });
 
+test('a channel beyond its rate is told to wait, another is not', async (t) => {
+  const limited = await Server.start({ args: ['--channel-rate', '1', '--max-events', '20'] });
+  t.after(() => limited.stop());
+  await limited.channel('greedy');
+  await limited.channel('other');
+  const send = (channel, n) =>
+    limited.call('POST', `/v1/channels/${channel}/events`, {
+      body: Array.from({ length: n }, (_, i) => click(channel, `s${i}`)),
+    });
+  assert.equal((await send('greedy', 20)).status, 202);
+  const refused = await send('greedy', 20);
+  assert.equal(refused.status, 429, refused.text);
+  assert.match(refused.json.detail, /too many events for this channel/);
+  const seconds = Number(refused.headers['retry-after']);
+  assert.ok(seconds >= 1 && seconds <= 20, `${seconds} s`);
+  assert.equal((await send('other', 20)).status, 202);
+});
+
 test('the server ends cleanly', async () => {
   assert.deepEqual(await server.stop(), { code: 0, signal: null });
 });

@@ -289,6 +289,21 @@ threads_get_no_more_of_any_key_than_it_may(void **state)
         assert_in_range(passed[key], 0, 100);
 }
 
+static void
+many_pass_together_or_not_at_all(void **state)
+{
+    (void)state;
+    struct limiter *limiter = limiter_new(10, 100);
+    usec_t now_us = 5000000;
+    assert_int_equal(limiter_take_many(limiter, 7, 60, now_us), 0);
+    assert_int_equal(limiter_take_many(limiter, 7, 60, now_us), 2000);
+    assert_int_equal(limiter_take_many(limiter, 7, 40, now_us), 0);
+    assert_int_equal(limiter_take_many(limiter, 7, 1, now_us), 100);
+    assert_int_equal(limiter_take_many(limiter, 8, 100, now_us), 0);
+    assert_int_equal(limiter_take_many(limiter, 7, 100, now_us + 10000000), 0);
+    limiter_free(limiter);
+}
+
 int
 main(void)
 {
@@ -303,6 +318,7 @@ main(void)
         cmocka_unit_test(what_is_refused_is_not_counted),
         cmocka_unit_test(one_key_does_not_use_up_another),
         cmocka_unit_test(no_rate_is_no_limit),
+        cmocka_unit_test(many_pass_together_or_not_at_all),
         cmocka_unit_test(a_burst_of_none_is_one_of_one),
         cmocka_unit_test(the_largest_limits_are_held),
         cmocka_unit_test(a_crowd_at_its_limit_hardly_limits_a_quiet_key),
