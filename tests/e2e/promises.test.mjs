@@ -45,7 +45,7 @@ for (const page of ['docs/guarantees.md', 'SECURITY.md']) {
     assert.ok(shown.length >= 30, `${shown.length} rows`);
     for (const row of shown) {
       const last = row.split(' | ').at(-1);
-      assert.ok(code(last).some((piece) => piece.startsWith('tests/') || isTest(piece) || piece === 'make fuzz'), row);
+      assert.ok(code(last).some((piece) => /^(tests\/|make (fuzz|torture|test))/.test(piece) || isTest(piece)), row);
     }
   });
 }
@@ -53,6 +53,14 @@ for (const page of ['docs/guarantees.md', 'SECURITY.md']) {
 test('guarantees: a title of an end-to-end test that is named after its file is in it', () => {
   const named = [...read('docs/guarantees.md').matchAll(/`(tests\/e2e\/\w+\.test\.mjs)`, `([^`]+ [^`]+)`/g)];
   for (const [, file, title] of named) assert.ok(read(file).includes(title), `${file}: ${title}`);
+});
+
+test('guarantees: every fault that it names is one of make torture', () => {
+  const modules = filesBelow('tests/torture', '.mjs').map(read).join('\n');
+  const rows = read('docs/guarantees.md').split('\n').filter((line) => line.includes('`make torture`'));
+  for (const [id] of rows.flatMap((row) => [...row.matchAll(/\bR\d+\b/g)])) {
+    assert.match(modules, new RegExp(`\\bid(:| =) '${id}'`), id);
+  }
 });
 
 test('SECURITY.md has a line for each of the thirty threats', () => {
