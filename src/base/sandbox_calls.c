@@ -147,6 +147,22 @@ add_lists(scmp_filter_ctx filter)
     return rc;
 }
 
+/* The library's macros for these leave out what they do not need, which clang warns of.
+ */
+static struct scmp_arg_cmp
+equals(unsigned arg, uint64_t value)
+{
+    return (struct scmp_arg_cmp){
+        .arg = arg, .op = SCMP_CMP_EQ, .datum_a = value, .datum_b = 0};
+}
+
+static struct scmp_arg_cmp
+has_bits(unsigned arg, uint64_t mask, uint64_t bits)
+{
+    return (struct scmp_arg_cmp){
+        .arg = arg, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = bits};
+}
+
 static int
 allow_if(scmp_filter_ctx filter, int call, struct scmp_arg_cmp condition)
 {
@@ -157,11 +173,10 @@ allow_if(scmp_filter_ctx filter, int call, struct scmp_arg_cmp condition)
 static int
 add_memory(scmp_filter_ctx filter)
 {
-    int rc = allow_if(filter, CALL(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    int rc = allow_if(filter, CALL(mmap), has_bits(2, PROT_EXEC, 0));
 
     if (rc == 0)
-        rc =
-            allow_if(filter, CALL(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+        rc = allow_if(filter, CALL(mprotect), has_bits(2, PROT_EXEC, 0));
     return rc;
 }
 
@@ -171,18 +186,17 @@ static int
 add_threads(scmp_filter_ctx filter)
 {
     uint64_t self = (uint64_t)getpid();
-    int rc = allow_if(filter, CALL(clone),
-                      SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+    int rc = allow_if(filter, CALL(clone), has_bits(0, CLONE_THREAD, CLONE_THREAD));
 
     if (rc == 0)
         rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), CALL(clone3), 0);
     if (rc == 0)
-        rc = allow_if(filter, CALL(tgkill), SCMP_A0(SCMP_CMP_EQ, self));
+        rc = allow_if(filter, CALL(tgkill), equals(0, self));
     if (rc == 0)
-        rc = allow_if(filter, CALL(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
+        rc = allow_if(filter, CALL(prctl), equals(0, PR_SET_NAME));
     /* only to ask */
     if (rc == 0)
-        rc = allow_if(filter, CALL(prlimit64), SCMP_A2(SCMP_CMP_EQ, 0));
+        rc = allow_if(filter, CALL(prlimit64), equals(2, 0));
     return rc;
 }
 
@@ -193,13 +207,12 @@ add_sockets(scmp_filter_ctx filter)
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < ARRAY_LEN(families); i++)
-        rc =
-            allow_if(filter, CALL(socket), SCMP_A0(SCMP_CMP_EQ, (uint64_t)families[i]));
+        rc = allow_if(filter, CALL(socket), equals(0, (uint64_t)families[i]));
     if (rc == 0)
-        rc = allow_if(filter, CALL(socketpair), SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+        rc = allow_if(filter, CALL(socketpair), equals(0, AF_UNIX));
     if (rc == 0)
         rc = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, CALL(socket), 1,
-                              SCMP_A0(SCMP_CMP_EQ, AF_PACKET));
+                              equals(0, AF_PACKET));
     return rc;
 }
 
@@ -210,7 +223,7 @@ add_ioctls(scmp_filter_ctx filter)
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < ARRAY_LEN(requests); i++)
-        rc = allow_if(filter, CALL(ioctl), SCMP_A1(SCMP_CMP_EQ, requests[i]));
+        rc = allow_if(filter, CALL(ioctl), equals(1, requests[i]));
     return rc;
 }
 

@@ -20,7 +20,7 @@
      OPT(ALLOW_METADATA) | OPT(DNS) | OPT(EGRESS_PROXY))
 
 /* What the process is and gives up. */
-#define PROCESS (OPT(USER) | OPT(SANDBOX))
+#define PROCESS (OPT(USER) | OPT(SANDBOX) | OPT(MAX_MEMORY))
 
 #define SERVE                                                                          \
     (OPT(LISTEN) | OPT(DATA) | OPT(MASTER_KEY) | OPT(CONFIG) | TARGETS | BACKLOGS |    \

@@ -65,6 +65,7 @@ enum option_id {
     OPTION_GEOIP,
     OPTION_NEW_KEY,
     OPTION_USER,
+    OPTION_MAX_MEMORY,
     OPTION_SANDBOX,
     /* restore */
     OPTION_SEND_WAITING,

@@ -262,6 +262,9 @@ const struct option option_table[OPTIONS] = {
                                        "waits"},
     [OPTION_USER] = {SERVER("user", "USER"), TEXT("NAME"),
                      .help = "when started as root, become this user for good"},
+    [OPTION_MAX_MEMORY] = {SERVER("max-memory", "MAX_MEMORY"), SIZE(MIB(32), GIB(1024)),
+                           .help = "memory for all of it; what the parts get follows, "
+                                   "unless they are given one by one"},
     [OPTION_SANDBOX] = {SERVER("sandbox", "SANDBOX"), WORD("HOW", sandbox),
                         .fallback = "on",
                         .help = "what the process gives up once it runs: all that the "

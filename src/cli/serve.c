@@ -172,10 +172,8 @@ serve_run(const struct command_line *line)
     struct err err = {0};
     sigset_t set;
 
-    if (option_number(&line->options, OPTION_MAX_REQUEST) >
-        option_number(&line->options, OPTION_INGEST_MEMORY))
-        return command_misused(line, "--max-request is more than --ingest-memory: such "
-                                     "a request would never be taken");
+    if (server_plan_memory(&server, &err) != 0)
+        return command_misused(line, "%s", err.text);
 
     sandbox_clean();
     /* Blocked before the first thread starts, so that the signals wait for this one. */

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/tls.h"
 #include "cli/command.h"
+#include "cli/serve_memory.h"
 #include "cli/targets.h"
 #include "engine/engine.h"
 #include "send/transport.h"
@@ -36,10 +37,13 @@ struct server {
     struct transport_options transport;
     char key_path[PATH_MAX_BYTES];
     struct server_watch watch;
+    struct memory_plan memory;
 };
 
 /* ---- serve_parts.c ---- */
 
+/* Shares out the memory; before anything is opened. */
+int server_plan_memory(struct server *server, struct err *err) must_check;
 /* Opens all parts in the order in which they need each other; what is open after a
  * failure is closed by server_close too. */
 int server_open(struct server *server, struct err *err) must_check;

@@ -14,6 +14,8 @@
 #include "cli/master_key.h"
 
 #define API_THREADS_MAX 4
+/* The main one, the store's, those that accept. */
+#define OTHER_THREADS 4
 
 static unsigned
 cores(void)
@@ -40,6 +42,43 @@ unsigned
 server_senders(const struct options *options)
 {
     return threads(options, OPTION_SENDERS, 256);
+}
+
+/* Without one number for all, the defaults hold. */
+static uint64_t
+said(const struct options *options, enum option_id id)
+{
+    bool holds = option_given(options, id) || !option_given(options, OPTION_MAX_MEMORY);
+    return holds ? (uint64_t)option_number(options, id) : 0;
+}
+
+int
+server_plan_memory(struct server *server, struct err *err)
+{
+    const struct options *options = server->options;
+    unsigned senders = server_senders(options);
+    unsigned api = threads(options, OPTION_API_THREADS, API_THREADS_MAX);
+
+    server->memory = (struct memory_plan){
+        .ingest = said(options, OPTION_INGEST_MEMORY),
+        .sender = said(options, OPTION_SENDER_MEMORY),
+        .cache = said(options, OPTION_CACHE),
+        .slots = said(options, OPTION_SLOTS),
+        .connections = said(options, OPTION_MAX_CONNECTIONS),
+    };
+    if (option_given(options, OPTION_MAX_MEMORY) &&
+        memory_plan_make(&server->memory,
+                         (uint64_t)option_number(options, OPTION_MAX_MEMORY),
+                         senders + api + OTHER_THREADS, senders, err) != 0)
+        return err_wrap(err, "--max-memory");
+    if ((uint64_t)option_number(options, OPTION_MAX_REQUEST) > server->memory.ingest)
+        return err_set(err, E_INVALID,
+                       "--max-request is more than %s: such a request would never be "
+                       "taken",
+                       option_given(options, OPTION_MAX_MEMORY)
+                           ? "the share of --max-memory for requests"
+                           : "--ingest-memory");
+    return 0;
 }
 
 static int
@@ -72,7 +111,7 @@ open_store(struct server *server, struct err *err)
         .keep = {option_number(server->options, OPTION_KEEP_SUCCEEDED),
                  option_number(server->options, OPTION_KEEP_FAILED),
                  (uint64_t)option_number(server->options, OPTION_KEEP_BYTES)},
-        .cache_bytes = (size_t)option_number(server->options, OPTION_CACHE),
+        .cache_bytes = (size_t)server->memory.cache,
         .reserve_bytes = (uint64_t)option_number(server->options, OPTION_DISK_RESERVE),
         .max_bytes = (uint64_t)option_number(server->options, OPTION_MAX_DISK),
     };
@@ -114,11 +153,11 @@ open_engine(struct server *server, struct err *err)
         .transport_ctx = server,
         .guard = &server->guard,
         .window = (unsigned)option_number(options, OPTION_WINDOW),
-        .slots = (unsigned)option_number(options, OPTION_SLOTS),
+        .slots = (unsigned)server->memory.slots,
         .drain_rate = (unsigned)option_number(options, OPTION_DRAIN_RATE),
         .drain_total = (unsigned)option_number(options, OPTION_DRAIN_TOTAL),
         .disable_after = option_number(options, OPTION_DISABLE_AFTER),
-        .sender_bytes = (size_t)option_number(options, OPTION_SENDER_MEMORY),
+        .sender_bytes = (size_t)server->memory.sender,
         .broken = on_broken,
     };
     return engine_open(&server->engine, &engine, err);
@@ -126,15 +165,15 @@ open_engine(struct server *server, struct err *err)
 
 /* Half of the descriptors stay for calls, the store and everything else. */
 static unsigned
-connections(const struct options *options)
+connections(const struct server *server)
 {
-    unsigned wanted = (unsigned)option_number(options, OPTION_MAX_CONNECTIONS);
+    unsigned wanted = (unsigned)server->memory.connections;
     struct rlimit files;
 
     if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur / 2 >= wanted)
         return wanted;
     unsigned half = files.rlim_cur < 4 ? 1 : (unsigned)files.rlim_cur / 2;
-    log_msg(option_given(options, OPTION_MAX_CONNECTIONS) ? LOG_WARN : LOG_INFO,
+    log_msg(option_given(server->options, OPTION_MAX_CONNECTIONS) ? LOG_WARN : LOG_INFO,
             "--max-connections %u would take more than half of the %llu files that "
             "may be open: %u it is",
             wanted, (unsigned long long)files.rlim_cur, half);
@@ -172,10 +211,9 @@ static int
 open_api(struct server *server, struct err *err)
 {
     const struct options *options = server->options;
-    unsigned most = connections(options);
+    unsigned most = connections(server);
 
-    mem_budget_init(&server->ingest,
-                    (size_t)option_number(options, OPTION_INGEST_MEMORY));
+    mem_budget_init(&server->ingest, (size_t)server->memory.ingest);
     const struct api_options api = {
         .engine = server->engine,
         .listen = option_text(options, OPTION_LISTEN),

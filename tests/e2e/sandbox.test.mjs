@@ -95,6 +95,24 @@ test('--sandbox strict starts where all of it holds, and only there', async (t) 
   else assert.equal((await server.finish()).code, 1);
 });
 
+// ---- memory ----
+
+test('--max-memory: what cannot be kept is refused with what would do', async () => {
+  const serve = (...args) => run(['serve', '--data', path.join(temporaryFolder(), 'd'), ...args]);
+  const small = await serve('--max-memory', '32MiB', '--senders', '64');
+  assert.equal(small.code, 2);
+  assert.match(small.stderr, /--max-memory: expected at least \d+MiB for \d+ threads/);
+  const request = await serve('--max-memory', '64MiB', '--max-request', '64MiB');
+  assert.equal(request.code, 2);
+  assert.match(request.stderr, /--max-request is more than the share of --max-memory/);
+});
+
+test('--max-memory: a request beyond its share is refused, others go on', async (t) => {
+  const server = await Server.start({ args: ['--max-memory', '64MiB', '--ingest-memory', '1MiB'] });
+  t.after(() => server.stop());
+  await server.channel('works');
+});
+
 // ---- the user ----
 
 const user = /^nobody:[^:]*:(\d+):(\d+):/m.exec(readFileSync('/etc/passwd', 'utf8'));

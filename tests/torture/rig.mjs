@@ -1,7 +1,9 @@
 // What a fault's module is given: folders, randomness from the run's seed, rounds within its
 // share of the time, the program and its broken build, and counters for the table.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { accessSync, constants, copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import {
+  accessSync, constants, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -155,6 +157,34 @@ export function preload(words) {
   return { LD_PRELOAD: preloaded, PUSHWIRE_PRELOAD: words };
 }
 
+// ---- a limit of memory, as a container sets it ----
+
+// Where groups with a limit can be made, and what the files there are called; null: nowhere.
+function memoryGroups() {
+  if (existsSync('/sys/fs/cgroup/memory/memory.limit_in_bytes')) {
+    return { root: '/sys/fs/cgroup/memory', limit: 'memory.limit_in_bytes', events: 'memory.oom_control' };
+  }
+  const can = '/sys/fs/cgroup/cgroup.subtree_control';
+  if (existsSync(can) && readFileSync(can, 'utf8').includes('memory')) {
+    return { root: '/sys/fs/cgroup', limit: 'memory.max', events: 'memory.events' };
+  }
+  return null;
+}
+
+// A group with so many bytes: `wrap` starts the program in it, `kills` says how many of it the
+// system has killed.
+export function memoryLimit(t, bytes) {
+  const { root: parent, limit, events } = memoryGroups();
+  const group = path.join(parent, `pushwire-torture-${process.pid}-${t.tried}-${Math.floor(t.draw() * 1e6)}`);
+  mkdirSync(group);
+  t.after(() => rmdirSync(group));
+  writeFileSync(path.join(group, limit), `${bytes}`);
+  return {
+    wrap: ['/bin/sh', '-c', `echo $$ >${group}/cgroup.procs; exec "$@"`, 'sh'],
+    kills: () => Number(/oom_kill (\d+)/.exec(readFileSync(path.join(group, events), 'utf8'))[1]),
+  };
+}
+
 // ---- what a fault may need, and whether it is here ----
 
 const onPath = (name) =>
@@ -181,6 +211,7 @@ const NEEDS = {
   netns: () => root() && onPath('ip') && runs('unshare', '-n', 'true'),
   loop: () => root() && onPath('mkfs.ext4') && existsSync('/dev/loop-control') && runs('losetup', '-f'),
   ext4: () => NEEDS.loop(),
+  cgroup: () => root() && memoryGroups() !== null,
   tmpfs: () => root() && runs('unshare', '-m', 'mount', '-t', 'tmpfs', 'none', '/mnt'),
 };
 
