@@ -45,6 +45,9 @@ struct httpd_options {
      * has none. */
     unsigned max_connections_per_address;
     size_t max_body_bytes;
+    /* Of answers in memory, in all, that wait for their clients to take them: beyond it
+     * those that have waited longest are broken off. */
+    size_t max_answer_bytes;
     unsigned idle_timeout_s; /* for a request's first byte */
     unsigned head_timeout_s; /* from there for the rest of its head */
     /* A body must come, and an answer be taken, at 1 KiB/s on the average of so long.

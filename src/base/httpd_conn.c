@@ -59,8 +59,15 @@ conn_close(struct httpd_conn *conn)
         req_free(conn->req);
     tls_free(conn->tls);
     close(conn->fd);
+    conn->fd = -1;
     atomic_fetch_sub(&worker->connections, 1);
     acceptor_left(&worker->httpd->acceptor, (struct sockaddr *)&conn->peer);
+    link_add(&worker->dead, &conn->all);
+}
+
+void
+conn_free(struct httpd_conn *conn)
+{
     buf_fini(&conn->out);
     free(conn->in);
     free(conn);
@@ -454,6 +461,35 @@ wait_of(const struct httpd_conn *conn)
     return waits[conn->stage];
 }
 
+/* Whether there is room for what waits for the client from now on. */
+static bool
+may_wait(struct httpd_conn *conn)
+{
+    struct httpd *httpd = conn->worker->httpd;
+    struct httpd_req *req = conn->req;
+
+    if (conn->stage != CONN_ANSWER || req->waits_with > 0 || !req->answer.body)
+        return true;
+    req->waits_with = req->answer.n;
+    size_t all = atomic_fetch_add(&httpd->waiting_bytes, req->answer.n) + req->answer.n;
+    size_t most = httpd->options.max_answer_bytes;
+    if (all <= most)
+        return true;
+    worker_wait(conn, WAIT_NONE); /* it is not one of those that make room for it */
+    return worker_relieve(conn->worker, all - most);
+}
+
+static void
+settle(struct httpd_conn *conn)
+{
+    enum conn_wait wait = wait_of(conn);
+
+    if (!may_wait(conn))
+        conn_close(conn);
+    else if (conn->wait != wait)
+        worker_wait(conn, wait);
+}
+
 void
 conn_run(struct httpd_conn *conn)
 {
@@ -464,9 +500,7 @@ conn_run(struct httpd_conn *conn)
             return;
         }
         if (step == STEP_WAIT) {
-            enum conn_wait wait = wait_of(conn);
-            if (conn->wait != wait)
-                worker_wait(conn, wait);
+            settle(conn);
             return;
         }
     }

@@ -59,6 +59,7 @@ req_free(struct httpd_req *req)
 
     if (req->head_ran)
         httpd->options.handler.over(httpd->options.handler.ctx, req);
+    atomic_fetch_sub(&httpd->waiting_bytes, req->waits_with);
     bool due = req->due;
     buf_fini(&req->body);
     http_query_fini(&req->query);

@@ -144,7 +144,8 @@ struct httpd_req {
     struct buf body;
     struct http_query query;
     struct http_answer answer;
-    size_t answer_at; /* bytes of the answer's body that have left */
+    size_t waits_with; /* bytes of the answer, once it waits for the client */
+    size_t answer_at;  /* bytes of the answer's body that have left */
 };
 
 /* ---- a worker ---- */
@@ -161,7 +162,7 @@ struct httpd_worker {
     atomic_bool stop;
     atomic_size_t connections;
     usec_t now_us;
-    struct http_link all, ready, waiting[WAITS];
+    struct http_link all, ready, dead, waiting[WAITS];
     char date[HTTP_DATE_TEXT];
     msec_t date_s;
     char scratch[SCRATCH_BYTES];
@@ -175,8 +176,9 @@ struct httpd {
     atomic_bool quiesced;
     atomic_bool closing;
     atomic_size_t held;
-    atomic_size_t due; /* requests that are in, or answered, and not over */
-    int drained_fd;    /* rings when closing and due gets 0 */
+    atomic_size_t due;           /* requests that are in, or answered, and not over */
+    atomic_size_t waiting_bytes; /* of answers that wait for their clients */
+    int drained_fd;              /* rings when closing and due gets 0 */
 };
 
 /* ---- httpd_worker.c ---- */
@@ -195,6 +197,9 @@ void worker_spare(struct httpd_worker *worker, unsigned n);
  * do as soon as the others have had their turn. */
 void worker_wait(struct httpd_conn *conn, enum conn_wait wait);
 void worker_ready(struct httpd_conn *conn);
+/* Closes connections that wait with an answer until so many bytes are free; false:
+ * there are not as many. */
+bool worker_relieve(struct httpd_worker *worker, size_t bytes);
 const char *worker_date(struct httpd_worker *worker);
 
 /* ---- httpd_conn.c; all on the worker's thread but conn_new ---- */
@@ -204,7 +209,10 @@ struct httpd_conn *conn_new(struct tls *tls, int fd, const struct sockaddr *peer
                             socklen_t peer_len);
 /* Goes as far as it can without waiting; may free the connection. */
 void conn_run(struct httpd_conn *conn);
+/* Its descriptor is gone (fd -1), its memory stays until the worker's turn is over: the
+ * turn's events may still speak of it. */
 void conn_close(struct httpd_conn *conn);
+void conn_free(struct httpd_conn *conn);
 /* Bytes that the client has sent of a body or taken of an answer, as far as is known.
  */
 uint64_t conn_moved(const struct httpd_conn *conn);

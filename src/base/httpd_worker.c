@@ -209,6 +209,23 @@ worker_date(struct httpd_worker *worker)
     return worker->date;
 }
 
+bool
+worker_relieve(struct httpd_worker *worker, size_t bytes)
+{
+    struct http_link *list = &worker->waiting[WAIT_FLOW];
+    size_t freed = 0;
+
+    for (struct http_link *link = list->next; link != list && freed < bytes;) {
+        struct httpd_conn *conn = container_of(link, struct httpd_conn, waiting);
+        link = link->next;
+        if (conn->stage != CONN_ANSWER)
+            continue;
+        freed += conn->req->waits_with;
+        conn_close(conn);
+    }
+    return freed >= bytes;
+}
+
 /* ---- the thread ---- */
 
 static void
@@ -217,8 +234,8 @@ take_event(const struct epoll_event *event)
     struct httpd_conn *conn = event->data.ptr;
     const uint32_t ends = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
-    if (!conn)
-        return; /* wake_fd: edge-triggered, need not be read */
+    if (!conn || conn->fd < 0)
+        return; /* wake_fd: edge-triggered, need not be read; or closed in this turn */
     conn->hung_up = conn->hung_up || (event->events & ends);
     conn->readable = conn->readable || (event->events & (EPOLLIN | ends));
     if (conn->tls) /* a handshake may have waited to send before it reads on */
@@ -240,6 +257,17 @@ run_ready(struct httpd_worker *worker)
     while ((link = link_first(&turn))) {
         link_remove(link);
         conn_run(container_of(link, struct httpd_conn, ready));
+    }
+}
+
+static void
+free_dead(struct httpd_worker *worker)
+{
+    struct http_link *link;
+
+    while ((link = link_first(&worker->dead))) {
+        link_remove(link);
+        conn_free(container_of(link, struct httpd_conn, all));
     }
 }
 
@@ -270,6 +298,7 @@ worker_loop(void *arg)
         run_ready(worker);
         close_late(worker);
         make_room(worker);
+        free_dead(worker);
     }
     pulse_end();
     return NULL;
@@ -283,6 +312,7 @@ worker_init(struct httpd_worker *worker, struct httpd *httpd, struct err *err)
     worker->httpd = httpd;
     link_init(&worker->all);
     link_init(&worker->ready);
+    link_init(&worker->dead);
     for (size_t i = 0; i < WAITS; i++)
         link_init(&worker->waiting[i]);
     worker->now_us = clock_mono_us(&clock_system);
@@ -322,6 +352,7 @@ worker_stop(struct httpd_worker *worker)
     take_answered(worker);
     while ((link = link_first(&worker->all)))
         conn_close(container_of(link, struct httpd_conn, all));
+    free_dead(worker);
 }
 
 void

@@ -342,6 +342,7 @@ receive(struct receiver *rx, int signal_fd, struct err *err)
         .threads = 1,
         .max_connections = CALLS_AT_ONCE,
         .max_body_bytes = BODY_MAX,
+        .max_answer_bytes = BODY_MAX,
         .idle_timeout_s = 60,
         .head_timeout_s = 60,
         .flow_timeout_s = 60,

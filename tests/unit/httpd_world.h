@@ -22,6 +22,8 @@
 
 #define WAIT_MS      20000 /* only ever reached by a failing test */
 #define MAX_BODY     100000
+#define MAX_ANSWERS  ((size_t)10 * LARGE_BYTES)
+#define LARGE_BYTES  ((size_t)8 << 20) /* more than a socket takes */
 #define HELD_MAX     256
 #define FILE_BYTES   3000000            /* more than a socket takes at once */
 #define SPARSE_BYTES ((int64_t)1 << 26) /* far more */
@@ -139,6 +141,10 @@ on_body(void *ctx, struct httpd_req *req)
         say_file(req);
         return;
     }
+    if (strcmp(path, "/large") == 0) {
+        httpd_answer(req, 200, "text/plain", calloc(1, LARGE_BYTES), LARGE_BYTES);
+        return;
+    }
     if (strcmp(path, "/sparse") == 0) {
         int fd = memfd_create("sparse", MFD_CLOEXEC);
         assert_int_equal(ftruncate(fd, SPARSE_BYTES), 0);
@@ -193,6 +199,7 @@ options_of(struct server *s)
         .threads = 2,
         .max_connections = 200,
         .max_body_bytes = MAX_BODY,
+        .max_answer_bytes = MAX_ANSWERS,
         .idle_timeout_s = 30,
         .head_timeout_s = 30,
         .flow_timeout_s = 30,

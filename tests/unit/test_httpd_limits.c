@@ -84,6 +84,37 @@ an_answer_that_nobody_takes_ends(void **state)
     server_free(s);
 }
 
+/* Ten may wait; the first of those are broken off for the next. Who reads has it all.
+ */
+static void
+answers_that_nobody_takes_hold_only_so_much_memory(void **state)
+{
+    struct httpd_options change = options_of(NULL);
+    change.threads = 1;
+    struct server *s = server_new(&change);
+    int fds[30];
+    static char block[65536];
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(fds); i++) {
+        fds[i] = dial(s);
+        tell(fds[i], GET("/large"));
+    }
+    wait_overs(s, ARRAY_LEN(fds) - 10);
+    int fd = dial(s);
+    size_t n = 0;
+    tell(fd, GET("/large"));
+    assert_int_equal(length_in(hear_head_only(fd).head), LARGE_BYTES);
+    for (ssize_t got; n < LARGE_BYTES; n += (size_t)got) {
+        got = recv(fd, block, sizeof(block), 0);
+        assert_true(got > 0);
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(fds); i++)
+        close(fds[i]);
+    close(fd);
+    server_free(s);
+}
+
 static void
 a_file_that_is_shorter_than_was_said_breaks_the_answer_off(void **state)
 {
@@ -181,6 +212,7 @@ main(void)
         cmocka_unit_test(a_head_has_a_deadline_from_its_first_byte),
         cmocka_unit_test(a_body_must_come_at_some_rate),
         cmocka_unit_test(an_answer_that_nobody_takes_ends),
+        cmocka_unit_test(answers_that_nobody_takes_hold_only_so_much_memory),
         cmocka_unit_test(a_file_that_is_shorter_than_was_said_breaks_the_answer_off),
         cmocka_unit_test(whoever_asks_nothing_makes_room_for_somebody_else),
         cmocka_unit_test(
