@@ -18,6 +18,7 @@ static const struct {
     {"sync-believed", "a sync that failed is taken for a full disk"},
     {"sum-unread", "checksums of the disk are not looked at"},
     {"acked-early", "seven groups of eight are acknowledged before their commit"},
+    {"key-dropped-early", "the old master key goes before all is sealed with the new"},
     {"hang-sender", "the senders never turn again"},
     {"escape-read", "an intruder reads /etc/shadow"},
     {"escape-write", "an intruder writes to /tmp"},

@@ -404,7 +404,8 @@ enum sqlite_sealed { SQLITE_SECRET, SQLITE_HEADERS, SQLITE_SETTINGS, SQLITE_SEAL
  * rows are sealed with the first. Before anything else reads them. */
 int sqlite_vault_open(struct sqlite_store *s, const char *dir,
                       struct err *err) must_check;
-/* A new first key, all rows sealed with it, no other key left. */
+/* A new first key, all rows sealed with it, no other key left. After sqlite_vault_open,
+ * which has sealed them all with the first. */
 int sqlite_vault_rotate(struct sqlite_store *s, const char *dir,
                         struct err *err) must_check;
 /* Appends; nothing of an empty text. For the row with this number alone. */

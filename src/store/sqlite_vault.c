@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/fault.h"
 #include "base/iofd.h"
 #include "base/mem.h"
 #include "store/sqlite_private.h"
@@ -109,13 +110,17 @@ exec_with_key(struct sqlite_store *s, const char *sql)
 
 /* ---- the key file ---- */
 
+/* The first `n` of them. */
 static int
-write_keys(const struct sqlite_store *s, struct err *err)
+write_keys(const struct sqlite_store *s, size_t n, struct err *err)
 {
+    struct vault some = s->vault;
     struct buf text;
 
+    some.n = n;
     buf_init_mem(&text, KEY_FILE_MAX, &mem_secret);
-    int rc = vault_write(&s->vault, &text);
+    int rc = vault_write(&some, &text);
+    vault_wipe(&some);
     assert(rc == 0);
     rc = file_write(s->key_path, text.p, text.n, 0600, err);
     buf_fini(&text);
@@ -192,7 +197,7 @@ load_keys(struct sqlite_store *s, const char *dir, struct err *err)
     if (rc == 0 && is_missing) {
         rc = vault_make_key(&s->vault, &rng_system, err);
         if (rc == 0)
-            rc = write_keys(s, err);
+            rc = write_keys(s, s->vault.n, err);
     }
     return rc;
 }
@@ -373,17 +378,26 @@ sqlite_vault_open(struct sqlite_store *s, const char *dir, struct err *err)
     return rc == 0 ? reseal_all(s, dir, err) : rc;
 }
 
+/* All but the first: nothing is sealed with them. */
+static void
+forget_others(struct vault *vault)
+{
+    crypto_wipe(vault->keys + 1, (vault->n - 1) * sizeof(vault->keys[0]));
+    vault->n = 1;
+}
+
 int
 sqlite_vault_rotate(struct sqlite_store *s, const char *dir, struct err *err)
 {
+    forget_others(&s->vault); /* of rotations that were cut off */
     int rc = vault_make_key(&s->vault, &rng_system, err);
+    /* On disk before the first row needs it, beside the one that rows need still. */
     if (rc == 0)
-        rc = write_keys(s, err); /* on disk before the first row needs it */
+        rc = write_keys(s, fault_on("key-dropped-early") ? 1 : s->vault.n, err);
     if (rc == 0)
         rc = reseal_all(s, dir, err);
     if (rc != 0)
         return rc;
-    crypto_wipe(s->vault.keys + 1, (s->vault.n - 1) * sizeof(s->vault.keys[0]));
-    s->vault.n = 1;
-    return write_keys(s, err);
+    forget_others(&s->vault);
+    return write_keys(s, 1, err);
 }
