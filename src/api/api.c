@@ -11,8 +11,6 @@
 #include "base/limiter.h"
 #include "base/mem.h"
 
-/* Answers that wait for slow clients, in all. */
-#define ANSWERS_MAX ((size_t)128 << 20)
 /* How long a client may do nothing, may take for the head of a request, and over how
  * long it must send or take 1 KiB/s. */
 #define IDLE_TIMEOUT_S 30
@@ -227,6 +225,14 @@ api_free(struct api *api)
     free(api);
 }
 
+static size_t
+answer_bytes(const struct api *api)
+{
+    size_t bytes = api->options.answer_bytes;
+
+    return bytes > API_ANSWER_MAX ? bytes : API_ANSWER_MAX;
+}
+
 static int
 open_metrics(struct api *api, struct err *err)
 {
@@ -237,7 +243,7 @@ open_metrics(struct api *api, struct err *err)
         .threads = 1,
         .max_connections = WATCHERS_MAX,
         .max_body_bytes = 0,
-        .max_answer_bytes = ANSWERS_MAX,
+        .max_answer_bytes = answer_bytes(api),
         .idle_timeout_s = IDLE_TIMEOUT_S,
         .head_timeout_s = HEAD_TIMEOUT_S,
         .flow_timeout_s = FLOW_TIMEOUT_S,
@@ -291,7 +297,7 @@ api_open(struct api **out, const struct api_options *options, struct err *err)
         .max_connections_per_address = options->max_connections_per_address,
         .tls = options->tls,
         .max_body_bytes = max_body,
-        .max_answer_bytes = ANSWERS_MAX,
+        .max_answer_bytes = answer_bytes(api),
         .idle_timeout_s = IDLE_TIMEOUT_S,
         .head_timeout_s = HEAD_TIMEOUT_S,
         .flow_timeout_s = FLOW_TIMEOUT_S,

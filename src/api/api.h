@@ -22,6 +22,8 @@ struct api_options {
     unsigned max_connections_per_address; /* 0 = no limit of its own */
     size_t max_request_bytes;             /* of an ingest request */
     size_t max_events;                    /* of an ingest request */
+    /* Of answers that wait for slow clients, in all; room for one is always. */
+    size_t answer_bytes;
     struct mem *body_mem; /* the ingest budget: over it, 503 + Retry-After */
     /* Public routes: a second, and at once; rate 0 = without a limit. */
     uint32_t address_rate, address_burst;

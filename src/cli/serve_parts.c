@@ -225,6 +225,7 @@ open_api(struct server *server, struct err *err)
         .max_connections_per_address = per_address(options, most),
         .max_request_bytes = (size_t)option_number(options, OPTION_MAX_REQUEST),
         .max_events = (size_t)option_number(options, OPTION_MAX_EVENTS),
+        .answer_bytes = (size_t)server->memory.ingest,
         .body_mem = &server->ingest.mem,
         .public_metrics = option_on(options, OPTION_PUBLIC_METRICS),
         .address_rate = (uint32_t)option_number(options, OPTION_SDK_ADDRESS_RATE),
