@@ -1,7 +1,7 @@
 // Where calls go, and where never: by URL, by address, by name, whatever DNS says next.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
@@ -399,7 +399,6 @@ test('nothing in the environment changes where calls go', async (t) => {
   t.after(() => trap.close());
   const url = `http://127.0.0.1:${trap.address().port}`;
   const home = server.dir;
-  const { writeFileSync, existsSync } = await import('node:fs');
   writeFileSync(path.join(home, '.netrc'), `machine ambient.example.com login netrcuser password netrcpassword\ndefault login d password d\n`);
   writeFileSync(path.join(home, '.curlrc'), `proxy = ${url}\n`);
   writeFileSync(path.join(home, 'aliases'), `ambient.example.com other.example.com\n`);
@@ -458,6 +457,13 @@ test('pushwire check says what the server would do, and why', async () => {
     const { code, stdout } = await check(url);
     assert.equal(code, 1, url);
     assert.match(stdout, pattern);
+  }
+  // From a file of the server's configuration, too, with a list line by line.
+  const config = path.join(server.dir, 'check.conf');
+  writeFileSync(config, 'window = 5\nallow = 10.0.0.0/8\nallow = [fd00::]/8:8443\nports = 443,9443\n');
+  for (const [url, code] of [['https://10.1.2.3:9443/', 0], ['https://[fd00::1]:8443/', 0], ['https://[fd00::1]/', 1],
+    ['https://192.168.0.1/', 1]]) {
+    assert.equal((await run(['check', url, '--config', config])).code, code, url);
   }
   assert.equal((await run(['check', 'https://8.8.8.8/'])).code, 0);
   assert.equal((await run(['check', 'https://8.8.8.8/', '--allow', 'nonsense'])).code, 1);
