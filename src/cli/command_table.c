@@ -13,7 +13,8 @@
 /* Where calls may go. */
 /* What is done when much waits, or fails. */
 #define BACKLOGS                                                                       \
-    (OPT(DRAIN_RATE) | OPT(DRAIN_TOTAL) | OPT(DISABLE_AFTER) | OPT(CHANNEL_RATE))
+    (OPT(HOST_WINDOW) | OPT(DRAIN_RATE) | OPT(DRAIN_TOTAL) | OPT(DISABLE_AFTER) |      \
+     OPT(CHANNEL_RATE))
 
 #define TARGETS                                                                        \
     (OPT(DEV) | OPT(ALLOW) | OPT(DENY) | OPT(PORTS) | OPT(ALLOW_HTTP) | OPT(NAT64) |   \

@@ -102,6 +102,10 @@ const struct option option_table[OPTIONS] = {
                        .help = "calls in flight per webhook, at most"},
     [OPTION_SLOTS] = {SERVER("slots", "SLOTS"), INT(1, 100000), .fallback = "2048",
                       .help = "calls in flight per sender thread, at most"},
+    [OPTION_HOST_WINDOW] = {SERVER("host-window", "HOST_WINDOW"), INT(0, 100000),
+                            .fallback = "512",
+                            .help = "calls in flight to one host and port, of all "
+                                    "webhooks, at most; 0 = any number"},
     [OPTION_DRAIN_RATE] = {SERVER("drain-rate", "DRAIN_RATE"), INT(0, 100000),
                            .fallback = "250",
                            .help = "calls a second, per webhook, of what waited for an "

@@ -154,6 +154,7 @@ open_engine(struct server *server, struct err *err)
         .guard = &server->guard,
         .window = (unsigned)option_number(options, OPTION_WINDOW),
         .slots = (unsigned)server->memory.slots,
+        .host_window = (unsigned)option_number(options, OPTION_HOST_WINDOW),
         .drain_rate = (unsigned)option_number(options, OPTION_DRAIN_RATE),
         .drain_total = (unsigned)option_number(options, OPTION_DRAIN_TOTAL),
         .disable_after = option_number(options, OPTION_DISABLE_AFTER),

@@ -20,6 +20,7 @@ dispatch_new(const struct dispatch_options *options)
     window_pool_init(&dispatch->pool, options->slots, options->window);
     pace_init(&dispatch->pace, options->drain_total);
     heap_init(&dispatch->paced);
+    smap_init(&dispatch->hosts);
     map_init(&dispatch->channels);
     map_init(&dispatch->lanes);
     map_init(&dispatch->calls);
@@ -102,6 +103,7 @@ dispatch_free(struct dispatch *dispatch)
     while ((lane = map_next(&dispatch->lanes, &at)) != NULL) {
         lane_leave_channel(dispatch, lane);
         lane_drain_fini(dispatch, lane);
+        lane_leave_host(dispatch, lane);
         if (lane->target)
             dispatch->options.transport->target_close(dispatch->options.transport,
                                                       lane->target);
@@ -109,6 +111,7 @@ dispatch_free(struct dispatch *dispatch)
         free(lane);
     }
     map_fini(&dispatch->lanes);
+    smap_fini(&dispatch->hosts);
     map_fini(&dispatch->channels);
     window_pool_fini(&dispatch->pool);
     heap_fini(&dispatch->paced);
@@ -147,12 +150,18 @@ start_attempts(struct dispatch *dispatch)
     while (dispatch->unrecorded < DISPATCH_UNRECORDED_MAX &&
            (window = window_take(&dispatch->pool)) != NULL) {
         struct lane *lane = container_of(window, struct lane, window);
+        if (lane_host_is_full(dispatch, lane)) { /* since it stood in line for a turn */
+            window_give(&dispatch->pool, window);
+            lane_update(dispatch, lane);
+            continue;
+        }
         struct live_call *call = lane_take(dispatch, lane);
         assert(call); /* a lane without calls wants no turn */
         if (!lane->target)
             lane->target = transport->target_open(transport, lane->webhook);
         call->sent = webhook_ref(lane->webhook);
         call->number = window->starts;
+        host_take(call);
         call->attempt = (struct attempt){
             .event_id = call->event->id,
             .body = {call->event->body, call->event->len},

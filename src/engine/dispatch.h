@@ -44,6 +44,7 @@ struct dispatch_options {
     struct transport *transport; /* ownership moves */
     unsigned window;
     unsigned slots;
+    unsigned host_window; /* in flight to one host and port; 0 = any number */
     unsigned drain_rate;  /* of a backlog: calls a second per webhook; 0 = any */
     unsigned drain_total; /* and of all webhooks together */
     size_t max_bytes;     /* of calls in memory */

@@ -1,5 +1,6 @@
 /* What others tell a dispatch: leases, webhooks, due calls, fresh calls. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "engine/lane.h"
@@ -70,6 +71,8 @@ webhook_arrived(struct dispatch *dispatch, struct mail *mail)
         if (!old)
             lane_join_channel(dispatch, lane);
         lane_new_webhook(dispatch, lane, old);
+        if (!old || strcmp(old->url, lane->webhook->url) != 0)
+            lane_join_host(dispatch, lane);
         if (lane->target)
             dispatch->options.transport->target_close(dispatch->options.transport,
                                                       lane->target);

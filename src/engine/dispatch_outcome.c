@@ -144,6 +144,7 @@ outcome_note(struct attempt *attempt)
     struct dispatch *dispatch = lane->dispatch;
 
     window_give(&dispatch->pool, &lane->window);
+    host_give(dispatch, call);
     if (dispatch->aborting && attempt->status == 0) {
         /* Given back: it is waiting on disk, as if not tried. */
         lane_forget(dispatch, call);

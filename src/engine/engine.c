@@ -139,6 +139,7 @@ make_senders(struct engine *engine, struct err *err)
             .transport = transport,
             .window = options->window,
             .slots = options->slots,
+            .host_window = share(options->host_window, engine->n_senders),
             .drain_rate = options->drain_rate,
             .drain_total = share(options->drain_total, engine->n_senders),
             .max_bytes = options->sender_bytes,

@@ -40,6 +40,7 @@ struct engine_options {
     unsigned slots;            /* in flight per sender, all webhooks */
     unsigned drain_rate;       /* calls a second of what waited, per webhook; 0 = any */
     unsigned drain_total;      /* and in all */
+    unsigned host_window;      /* in flight to one host and port; 0 = any number */
     msec_t disable_after;      /* of nothing but failures, a webhook; 0 = never */
     size_t sender_bytes;       /* event bytes held in memory per sender */
     void (*broken)(

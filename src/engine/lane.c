@@ -68,6 +68,7 @@ lane_free(struct dispatch *dispatch, struct lane *lane)
     map_remove(&dispatch->lanes, lane->webhook_number, 0);
     lane_leave_channel(dispatch, lane);
     lane_drain_fini(dispatch, lane);
+    lane_leave_host(dispatch, lane);
     schedule_remove(&dispatch->schedule, &lane->entry);
     if (lane->target)
         dispatch->options.transport->target_close(dispatch->options.transport,
@@ -91,9 +92,10 @@ lane_update(struct dispatch *dispatch, struct lane *lane)
         lane_drop_ready(dispatch, lane);
 
     lane->drains = lane_may_drain(dispatch, lane);
+    bool has_work = lane->drains || lane->ready[LANE_FRESH].n > 0 ||
+                    lane->ready[LANE_SPILLED].n > 0;
     window_want(&dispatch->pool, &lane->window,
-                lane->drains || lane->ready[LANE_FRESH].n > 0 ||
-                    lane->ready[LANE_SPILLED].n > 0);
+                lane_asks_host(dispatch, lane, has_work));
     size_t read = lane->ready[LANE_SPILLED].n + lane->ready[LANE_BACKLOG].n;
     schedule_pause(&dispatch->schedule, &lane->entry,
                    !may_send || lane->reading || lane->full ||

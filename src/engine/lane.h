@@ -46,7 +46,9 @@ struct lane {
     bool shut;     /* answered 410: nothing is started until its webhook is told anew */
     bool reading;
     bool full; /* a call of it found no room: read on when one of its calls has left */
-    unsigned failures;       /* since then, as far as this server has seen */
+    struct host *host;                  /* NULL = hosts have no limit */
+    struct lane *line_next, *line_prev; /* the host's; NULL = in none */
+    unsigned failures;                  /* since then, as far as this server has seen */
     msec_t failing_since_ms; /* the first failure since a success; MSEC_NEVER = none */
     msec_t since_ms;         /* events from before this are its backlog */
     struct pace pace;        /* of the backlog */
@@ -77,6 +79,7 @@ struct dispatch {
     struct pace pace;    /* of all backlogs */
     struct heap paced;   /* lanes whose backlog has its turn later */
     struct map channels; /* channel number → struct window_group */
+    struct smap hosts;   /* host and port → struct host */
     struct map lanes;    /* webhook number → struct lane */
     struct map calls;    /* (event, webhook) → struct live_call */
     _Atomic(struct mail *) mailbox;
@@ -119,6 +122,16 @@ void lane_leave_channel(struct dispatch *dispatch, struct lane *lane);
 struct live_call *lane_take(struct dispatch *dispatch, struct lane *lane);
 /* A call leaves memory. */
 void lane_forget(struct dispatch *dispatch, struct live_call *call);
+
+/* lane_host.c */
+void lane_join_host(struct dispatch *dispatch, struct lane *lane); /* its webhook's */
+void lane_leave_host(struct dispatch *dispatch, struct lane *lane);
+/* Whether it may want a turn, given that it has work or not; if not for its host, it
+ * stands in line there. */
+bool lane_asks_host(struct dispatch *dispatch, struct lane *lane, bool has_work);
+bool lane_host_is_full(const struct dispatch *dispatch, const struct lane *lane);
+void host_take(struct live_call *call); /* its attempt begins */
+void host_give(struct dispatch *dispatch, struct live_call *call); /* and has ended */
 
 /* lane_drain.c */
 void lane_drain_init(struct dispatch *dispatch, struct lane *lane);

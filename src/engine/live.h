@@ -32,6 +32,8 @@ struct live_call {
     struct attempt attempt;
     struct live_event *event;
     struct lane *lane;
+    struct host
+        *host; /* where its attempt goes; NULL = not under way, or not counted */
     struct webhook
         *sent;       /* as it was when the attempt began, a reference; NULL before */
     uint32_t number; /* of the attempt, in its window */

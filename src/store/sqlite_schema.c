@@ -115,8 +115,8 @@ static const char *const steps[] = {
 
     /* Which master keys rows may be sealed with. Those of before are not sealed yet:
      * that takes a key, so it comes when the store has one (sqlite_vault.c). */
-    "CREATE TABLE master_key(id TEXT PRIMARY KEY) WITHOUT ROWID, STRICT;"
-    "INSERT INTO meta VALUES('plain_secrets', 1);",
+    ("CREATE TABLE master_key(id TEXT PRIMARY KEY) WITHOUT ROWID, STRICT;"
+     "INSERT INTO meta VALUES('plain_secrets', 1);"),
 
     "ALTER TABLE webhook ADD COLUMN failing_since_ms INTEGER;",
 

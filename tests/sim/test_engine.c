@@ -123,6 +123,9 @@ run_seed(uint64_t seed)
     struct run *run = calloc(1, sizeof(*run));
     assert_non_null(run);
     sim_init(&run->sim, seed);
+    run->sim.host_window = seed % 3 == 0 ? 5 : 0;
+    if (run->sim.host_window)
+        sim_crash(&run->sim);
     run->sim.disk_latency_ms = seed % 2 ? 0 : (msec_t)(seed % 500);
     for (size_t i = 0; i < WEBHOOKS; i++) {
         run->webhooks[i] = sim_webhook(&run->sim);

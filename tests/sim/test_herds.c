@@ -246,6 +246,38 @@ what_waits_for_the_drain_rate_counts_as_due(void **state)
     assert_in_range(gauges.oldest_due_ms, posted, posted + 1);
 }
 
+/* ---- hosts ---- */
+
+static void
+many_webhooks_of_one_host_share_its_window(void **state)
+{
+    (void)state;
+    enum { WEBHOOKS = 30, EVENTS = 40 };
+    uint64_t webhooks[WEBHOOKS], event;
+    sim.host_window = 7;
+    sim_crash(&sim);
+    for (size_t i = 0; i < WEBHOOKS; i++)
+        webhooks[i] = sim_webhook(&sim);
+    sim.receiver = (struct sim_receiver){.ok_percent = 100, .latency_max_ms = 100};
+    assert_int_equal(sim_post(&sim, EVENTS, &event), 0);
+    sim_run(&sim, 4 * SECOND);
+    for (size_t w = 0; w < WEBHOOKS; w++) { /* nobody is served before the others */
+        unsigned delivered = 0;
+        for (size_t e = 0; e < EVENTS; e++) {
+            const struct sim_call *call = sim_call(&sim, event + e, webhooks[w]);
+            delivered += call ? call->delivered : 0;
+        }
+        assert_in_range(delivered, 12, 26);
+    }
+    sim_enable(&sim, webhooks[0], false); /* leaves the line, and comes back to it */
+    sim_enable(&sim, webhooks[0], true);
+    sim_delete(&sim, webhooks[1]);
+    sim_run(&sim, HOUR);
+    assert_int_equal(sim.most_in_flight, 7);
+    assert_true(sim_count(&sim, CALL_SUCCEEDED) >= (WEBHOOKS - 1) * EVENTS);
+    assert_int_equal(sim_count(&sim, CALL_WAITING), 0);
+}
+
 /* ---- clocks ---- */
 
 /* However the wall clock is set over a reboot, back, or not at all. */
@@ -459,6 +491,7 @@ main(void)
         SIM_TEST(a_burst_that_overflowed_goes_as_fast_as_it_can),
         SIM_TEST(all_backlogs_together_keep_the_total_rate_and_share_it),
         SIM_TEST(what_waits_for_the_drain_rate_counts_as_due),
+        SIM_TEST(many_webhooks_of_one_host_share_its_window),
         SIM_TEST(a_clock_set_back_over_a_reboot_delays_no_retry),
         SIM_TEST(a_clock_set_forward_over_a_reboot_is_no_herd),
         SIM_TEST(a_clock_set_while_it_runs_moves_nothing_of_a_crowd),

@@ -37,6 +37,7 @@ start_engine(struct sim *sim)
         .window = sim->window,
         .slots = sim->slots,
         .guard = &anywhere,
+        .host_window = sim->host_window,
         .drain_rate = sim->drain_rate,
         .drain_total = sim->drain_total,
         .disable_after = sim->disable_after,

@@ -70,7 +70,7 @@ struct sim {
     msec_t next_ms;         /* when the engine wants its next turn */
     bool happened;          /* something did, since it was last looked at */
     /* of the engine; changed ones count after sim_crash */
-    unsigned window, slots, drain_rate, drain_total;
+    unsigned window, slots, host_window, drain_rate, drain_total;
     msec_t disable_after;
     bool aborting;
     bool exact; /* no other load: a retry must come when it is due, not only after */
