@@ -4,7 +4,7 @@ import { pause } from '../e2e/harness.mjs';
 
 export const id = 'R25';
 export const title = 'the connection breaks in the middle of the answer';
-export const rounds = 20;
+export const rounds = 8;
 export const minutes = 1;
 
 const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Length: 40\r\nX-Pad: abcdefgh\r\n\r\nok';
@@ -15,7 +15,7 @@ function cut(t, res, nth) {
   const at = nth === 1 ? t.integer(ANSWER.length + 1) : ANSWER.length;
   const how = t.draw();
   res.socket.write(ANSWER.slice(0, at), () => {
-    if (nth === 1 && at < HEAD && how < 0.1) return; // silence
+    if (nth === 1 && at < HEAD && how < 0.04) return; // silence
     if (how < 0.5) res.socket.resetAndDestroy();
     else res.socket.end();
   });
@@ -29,7 +29,7 @@ async function cuts(t, judge) {
   await oracle.webhook(server, { answer: (res, call, nth) => judge(cut(t, res, nth), nth) });
   for (const round of t.cycle()) {
     await t.survive(async () => {
-      await oracle.post(server, 30);
+      await oracle.post(server, 15);
       await pause(50);
       t.say(`round ${round}`);
     });
