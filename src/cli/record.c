@@ -10,8 +10,10 @@
 /* Columns of the lists that stand inside records: a call's attempts, an event's calls,
  * a channel's topics. */
 static const char *const inner_columns[] = {
-    "n",  "_id",           "id",         "name",    "webhook", "state", "attempts",
-    "at", "nextAttemptAt", "durationMs", "verdict", "status",  "reason"};
+    "n",        "_id",      "id",     "name",          "webhook",
+    "state",    "attempts", "at",     "nextAttemptAt", "durationMs",
+    "verdict",  "status",   "reason", "keyType",       "publicKey",
+    "expiresAt"};
 
 /* ---- one value ---- */
 

@@ -256,6 +256,8 @@ test('listen checks the signatures of an ed25519 key with its public half', asyn
   const [right] = await server.send('public', click('public', 's'));
   await listener.line(new RegExp(`${right}.*signature ok`));
 
+  const shown = await does(['webhook', 'rotate-secret', _id, '--channel', 'public', '--overlap', '1h']);
+  assert.match(shown, /secret: +whsk_\S+\n[^]*keyType +publicKey +expiresAt\n *ed25519 +whpk_A6EHv\S+ +\d{4}-/);
   await does(['webhook', 'rotate-secret', _id, '--channel', 'public', '--key-type', 'ed25519', '--overlap', '0']);
   const [wrong] = await server.send('public', click('public', 's'));
   await listener.line(new RegExp(`${wrong}.*signature BAD`));

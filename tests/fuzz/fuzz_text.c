@@ -9,6 +9,7 @@
 #include "core/key.h"
 #include "core/retry.h"
 #include "core/signature.h"
+#include "core/vault.h"
 #include "core/webhook.h"
 #include "fuzz.h"
 #include "send/guard.h"
@@ -70,6 +71,26 @@ check_secret(struct slice text)
     assert(secret_public(text, public) == (secret_kind(text) == SECRET_ED25519));
 }
 
+/* A key file, and what is sealed: nobody has the key of it, so nothing opens. */
+static void
+check_vault(struct slice text)
+{
+    static const char key[] = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    struct vault vault, again;
+    struct err err;
+    struct buf out;
+    buf_init(&out, (size_t)1 << 20);
+    if (vault_read(&vault, text, &err) == 0) {
+        bool ok = vault_write(&vault, &out) == 0 &&
+                  vault_read(&again, buf_slice(&out), &err) == 0;
+        assert(ok && memcmp(&vault, &again, sizeof(vault)) == 0);
+    }
+    buf_reset(&out);
+    bool has_key = vault_read(&vault, SLICE(key), &err) == 0;
+    assert(has_key && vault_open(&vault, SLICE("x"), text, &out) != 0 && out.n == 0);
+    buf_fini(&out);
+}
+
 /* The first line is a header's name, the rest its value. */
 static void
 check_header(struct slice text)
@@ -109,6 +130,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     check_times(text);
     check_ids(text);
     check_secret(text);
+    check_vault(text);
     check_header(text);
     check_url(text);
     return 0;
