@@ -33,7 +33,8 @@
      OPT(KEEP_SUCCEEDED) | OPT(KEEP_FAILED) | OPT(KEEP_BYTES) | OPT(PUBLIC_METRICS) |  \
      OPT(CA_FILE) | OPT(SDK_ADDRESS_RATE) | OPT(SDK_ADDRESS_BURST) |                   \
      OPT(SDK_CHANNEL_RATE) | OPT(SDK_CHANNEL_BURST) | OPT(KEY_RATE) | OPT(KEY_BURST) | \
-     OPT(ADDRESS_HEADER) | OPT(COUNTRY_HEADER) | OPT(GEOIP) | OPT(NEW_KEY) | PROCESS)
+     OPT(ADDRESS_HEADER) | OPT(COUNTRY_HEADER) | OPT(GEOIP) | OPT(NEW_KEY) |           \
+     OPT(ACCEPT_LOSS) | PROCESS)
 
 const struct command_group command_groups[] = {
     {"serve", "run the server"},

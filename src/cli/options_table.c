@@ -250,6 +250,9 @@ const struct option option_table[OPTIONS] = {
     [OPTION_GEOIP] = {SERVER("geoip", "GEOIP"), TEXT("FILE"),
                       .help = "a database of countries by address, in MaxMind's "
                               "format"},
+    [OPTION_ACCEPT_LOSS] = {FLAG("accept-loss"), .type = OPTION_BOOL,
+                            .help = "start though the log of the database is damaged, "
+                                    "without what it held from there on"},
     [OPTION_NEW_KEY] = {FLAG("new-key"), .type = OPTION_BOOL,
                         .help = "make one more admin key and put it into "
                                 "DIR/admin.key, for when that file is lost"},

@@ -114,6 +114,7 @@ open_store(struct server *server, struct err *err)
         .cache_bytes = (size_t)server->memory.cache,
         .reserve_bytes = (uint64_t)option_number(server->options, OPTION_DISK_RESERVE),
         .max_bytes = (uint64_t)option_number(server->options, OPTION_MAX_DISK),
+        .accept_loss = option_on(server->options, OPTION_ACCEPT_LOSS),
     };
 
     int n = snprintf(server->key_path, sizeof(server->key_path), "%s/admin.key", dir);

@@ -446,6 +446,8 @@ store_sqlite_open(struct store **out, const struct store_sqlite_options *options
         rc = s->lock_fd;
     if (rc == 0)
         rc = make_file(s->path, options->dir, err);
+    if (rc == 0 && !options->accept_loss)
+        rc = sqlite_log_check(s->wal_path, err);
     if (rc == 0)
         rc = open_database(s, options, err);
     if (rc == 0)

@@ -5,6 +5,7 @@
  *
  *   sqlite.c         open, close, the statements' small helpers
  *   sqlite_thread.c  the queue, the thread, groups: begin, commit, roll back, done
+ *   sqlite_log.c     looks at the log before SQLite recovers from it
  *   sqlite_sum.c     checksums: what is between SQLite and the disk
  *   sqlite_space.c   how much room the disk has; the ballast
  *   sqlite_schema.c  tables, migrations, the text of every statement
@@ -294,6 +295,12 @@ void sqlite_blob(struct sqlite_store *s, enum sqlite_stmt stmt, int at,
 int64_t sqlite_col(struct sqlite_store *s, enum sqlite_stmt stmt, int col);
 uint64_t sqlite_col_key(struct sqlite_store *s, enum sqlite_stmt stmt, int col);
 struct slice sqlite_col_bytes(struct sqlite_store *s, enum sqlite_stmt stmt, int col);
+
+/* ---- sqlite_log.c ---- */
+
+/* Before the database is opened. E_CONFLICT: commits would be lost that were
+ * acknowledged, and the sentence says what to do. */
+int sqlite_log_check(const char *path, struct err *err) must_check;
 
 /* ---- sqlite_space.c ---- */
 

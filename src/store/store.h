@@ -513,7 +513,8 @@ struct store_sqlite_options {
      * = master.key in dir. Made (mode 0600) if it is missing, unless the database needs
      * a key that was in it. */
     const char *key_file;
-    const char *vfs; /* NULL = the system's; tests put a faulty one here */
+    const char *vfs;  /* NULL = the system's; tests put a faulty one here */
+    bool accept_loss; /* go on though the log is damaged (E_CONFLICT otherwise) */
     /* DISK_LOW below so many free bytes on the file system; a quarter of it, at most
      * 16 MiB, is held as ballast for when it is full all the same. 0 = not watched. */
     uint64_t reserve_bytes;

@@ -52,7 +52,7 @@ check_rows(struct world *world)
     sqlite3_stmt *stmt;
     world_leave(world);
     snprintf(path, sizeof(path), "%s/pushwire.db", world->dir);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    db = open_summed(path);
     assert_int_equal(
         sqlite3_prepare_v2(
             db,

@@ -27,7 +27,7 @@ number_in_file(struct world *world, const char *sql)
     sqlite3 *db;
     sqlite3_stmt *stmt;
     snprintf(path, sizeof(path), "%s/pushwire.db", world->dir);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    db = open_summed(path);
     assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
     int64_t number = sqlite3_column_int64(stmt, 0);

@@ -94,6 +94,7 @@ sqlite_open(struct world *world, msec_t *latest_steady_ms, struct err *err)
         .vfs = world->vfs,
         .reserve_bytes = world->reserve_bytes,
         .max_bytes = world->max_bytes,
+        .accept_loss = world->accept_loss,
         .keep = world->keep,
         .disk_free = free_bytes,
         .disk_ctx = world,

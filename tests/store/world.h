@@ -51,6 +51,7 @@ struct world {
     struct store_keep keep; /* of the next open */
     /* Of SQLite's store: its options, and what the disk has free. */
     uint64_t reserve_bytes, max_bytes;
+    bool accept_loss;
     _Atomic uint64_t free_bytes;
 
     uint64_t config;
