@@ -118,12 +118,16 @@ function report(row) {
   }
 }
 
+let done = false;
+
 async function main() {
   const faults = await modules();
   const ready = faults.filter((fault) => !unmet(fault.needs));
   const weight = ready.reduce((sum, fault) => sum + (fault.minutes ?? 1), 0);
   process.stderr.write(`${ready.length} of ${faults.length} faults, about ${minutes} minutes, SEED=${seed}\n`);
   const rows = [];
+  // What is interrupted shows what it has.
+  process.prependListener('exit', () => !done && rows.length > 0 && print(rows));
   for (const fault of faults) {
     const skipped = unmet(fault.needs);
     const share = (minutes * (fault.minutes ?? 1)) / weight;
@@ -131,6 +135,7 @@ async function main() {
     rows.push(row);
     if (row.error || row.controlError) report(row);
   }
+  done = true;
   console.log('');
   print(rows);
   const bad = rows.filter((row) => row.error || row.lost > 0 || row.controlError);
