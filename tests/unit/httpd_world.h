@@ -23,7 +23,7 @@
 #define WAIT_MS      20000 /* only ever reached by a failing test */
 #define MAX_BODY     100000
 #define MAX_ANSWERS  ((size_t)10 * LARGE_BYTES)
-#define LARGE_BYTES  ((size_t)8 << 20) /* more than a socket takes */
+#define LARGE_BYTES  ((size_t)32 << 20) /* more than sockets take */
 #define HELD_MAX     256
 #define FILE_BYTES   3000000            /* more than a socket takes at once */
 #define SPARSE_BYTES ((int64_t)1 << 26) /* far more */

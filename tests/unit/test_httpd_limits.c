@@ -91,6 +91,7 @@ answers_that_nobody_takes_hold_only_so_much_memory(void **state)
 {
     struct httpd_options change = options_of(NULL);
     change.threads = 1;
+    change.flow_timeout_s = 3600; /* it is not time that ends them */
     struct server *s = server_new(&change);
     int fds[30];
     static char block[65536];
