@@ -163,7 +163,7 @@ test('a restored backup needs the master key that it was made with', async () =>
   assert.equal((await again.stop()).code, 0);
 });
 
-test('a restore refuses a damaged backup, a newer one, and a folder with a store', async () => {
+test('a restore refuses a damaged backup, and a folder with a store', async () => {
   const server = await Server.start();
   await server.channel('c');
   const dir = temporaryFolder();
@@ -182,10 +182,10 @@ test('a restore refuses a damaged backup, a newer one, and a folder with a store
   const bytes = readFileSync(file);
   writeFileSync(file, bytes.subarray(0, bytes.length - 4096));
   await refuses(/damaged/);
-  const newer = Buffer.from(bytes);
-  newer.writeUInt32BE(99, 60); // user_version
-  writeFileSync(file, newer);
-  await refuses(/newer pushwire \(schema 99/);
+  const changed = Buffer.from(bytes);
+  changed.writeUInt32BE(99, 60); // of the first page, whose checksum is not what it was
+  writeFileSync(file, changed);
+  await refuses(/copy\.db is (damaged|no copy of a store)/);
   await refuses(/No such file/, [path.join(dir, 'none'), '--data', to]);
   assert.ok(!existsSync(path.join(to, 'pushwire.db')));
   writeFileSync(file, bytes);
