@@ -1,5 +1,6 @@
 /* A thousand worlds, each from its own seed: random receivers, crashes, clock jumps,
- * disabling, retries by hand. The invariants are checked at every attempt (world.c);
+ * disabling, retries by hand; receivers that die and return, reboots with another
+ * wall clock. The invariants are checked at every attempt (world.c);
  * here, that everything comes to its end and nothing is lost. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,15 +34,21 @@ dice(struct run *run, uint64_t sides)
     return rng_below(&run->sim.script.rng, sides);
 }
 
+/* One in four is dead: refuses, or hangs. Another one may be drawn later: it returns.
+ */
 static void
 draw_receiver(struct run *run, size_t i)
 {
-    run->receivers[i] = (struct sim_receiver){
-        .ok_percent = (unsigned)dice(run, 101),
-        .timeout_percent = (unsigned)dice(run, 40),
-        .retry_after_ms = dice(run, 4) == 0 ? (msec_t)dice(run, 3600000) : 0,
-        .latency_max_ms = (msec_t)dice(run, 15000),
-    };
+    if (dice(run, 4) == 0)
+        run->receivers[i] =
+            (struct sim_receiver){.timeout_percent = dice(run, 2) ? 100 : 0};
+    else
+        run->receivers[i] = (struct sim_receiver){
+            .ok_percent = (unsigned)dice(run, 101),
+            .timeout_percent = (unsigned)dice(run, 40),
+            .retry_after_ms = dice(run, 4) == 0 ? (msec_t)dice(run, 3600000) : 0,
+            .latency_max_ms = (msec_t)dice(run, 15000),
+        };
     map_put(&run->sim.receivers, run->webhooks[i], 0, &run->receivers[i]);
 }
 
@@ -78,7 +85,10 @@ something_happens(struct run *run)
         post(run);
         break;
     case 2:
-        sim_crash(&run->sim);
+        if (dice(run, 2))
+            sim_crash(&run->sim);
+        else
+            sim_reboot(&run->sim, (msec_t)dice(run, 2 * DAY) - DAY);
         break;
     case 3:
         run->sim.clock.wall += ((msec_t)dice(run, 2 * DAY) - DAY) * 1000;
@@ -124,8 +134,8 @@ run_seed(uint64_t seed)
     assert_non_null(run);
     sim_init(&run->sim, seed);
     run->sim.host_window = seed % 3 == 0 ? 5 : 0;
-    if (run->sim.host_window)
-        sim_crash(&run->sim);
+    run->sim.drain_rate = seed % 5 == 0 ? 1 : 250;
+    sim_crash(&run->sim);
     run->sim.disk_latency_ms = seed % 2 ? 0 : (msec_t)(seed % 500);
     for (size_t i = 0; i < WEBHOOKS; i++) {
         run->webhooks[i] = sim_webhook(&run->sim);
