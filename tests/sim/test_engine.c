@@ -133,7 +133,7 @@ run_seed(uint64_t seed)
     struct run *run = calloc(1, sizeof(*run));
     assert_non_null(run);
     sim_init(&run->sim, seed);
-    run->sim.host_window = seed % 3 == 0 ? 5 : 0;
+    run->sim.host_window = seed % 3 == 0 ? 1 + (unsigned)seed % 5 : 0;
     run->sim.drain_rate = seed % 5 == 0 ? 1 : 250;
     sim_crash(&run->sim);
     run->sim.disk_latency_ms = seed % 2 ? 0 : (msec_t)(seed % 500);

@@ -278,6 +278,25 @@ many_webhooks_of_one_host_share_its_window(void **state)
     assert_int_equal(sim_count(&sim, CALL_WAITING), 0);
 }
 
+/* The slot that comes free is the second one's, who is disabled in that moment. */
+static void
+a_turn_at_a_host_that_is_not_taken_is_the_next_ones(void **state)
+{
+    (void)state;
+    uint64_t webhooks[3];
+    sim.host_window = 1;
+    sim_crash(&sim);
+    for (size_t i = 0; i < 3; i++)
+        webhooks[i] = sim_webhook(&sim);
+    sim.receiver = (struct sim_receiver){.timeout_percent = 100};
+    assert_int_equal(sim_post(&sim, 1, NULL), 0);
+    assert_int_equal(sim.attempts, 1);
+    clock_manual_advance(&sim.clock, 15 * SECOND * 1000);
+    sim_enable(&sim, webhooks[1], false);
+    assert_int_equal(sim.attempts, 2);
+    assert_int_equal(sim.in_flight, 1);
+}
+
 /* ---- clocks ---- */
 
 /* However the wall clock is set over a reboot, back, or not at all. */
@@ -492,6 +511,7 @@ main(void)
         SIM_TEST(all_backlogs_together_keep_the_total_rate_and_share_it),
         SIM_TEST(what_waits_for_the_drain_rate_counts_as_due),
         SIM_TEST(many_webhooks_of_one_host_share_its_window),
+        SIM_TEST(a_turn_at_a_host_that_is_not_taken_is_the_next_ones),
         SIM_TEST(a_clock_set_back_over_a_reboot_delays_no_retry),
         SIM_TEST(a_clock_set_forward_over_a_reboot_is_no_herd),
         SIM_TEST(a_clock_set_while_it_runs_moves_nothing_of_a_crowd),
