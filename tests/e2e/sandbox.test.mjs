@@ -101,7 +101,7 @@ test('--max-memory: what cannot be kept is refused with what would do', async ()
   const serve = (...args) => run(['serve', '--data', path.join(temporaryFolder(), 'd'), ...args]);
   const small = await serve('--max-memory', '32MiB', '--senders', '64');
   assert.equal(small.code, 2);
-  assert.match(small.stderr, /--max-memory: expected at least \d+MiB for \d+ threads/);
+  assert.match(small.stderr, /--max-memory: expected at least \d+ ?MiB for \d+ threads/);
   const request = await serve('--max-memory', '64MiB', '--max-request', '64MiB');
   assert.equal(request.code, 2);
   assert.match(request.stderr, /--max-request is more than the share of --max-memory/);
