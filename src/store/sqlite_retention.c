@@ -29,6 +29,8 @@
 
 /* After a step, others have the store for this many times as long. */
 #define REST 4
+/* But no longer than this: the machine may have slept in the middle of a step. */
+#define REST_MAX_US (1000 * 1000)
 
 #define CALLS_AT_ONCE 32
 
@@ -437,7 +439,8 @@ sqlite_retention_idle(struct sqlite_store *s, int rows)
         return USEC_NEVER;
     }
     usec_t end_us = clock_mono_us(s->clock);
-    r->rest_us = end_us + (end_us - begin_us) * REST;
+    usec_t rest_us = (end_us - begin_us) * REST;
+    r->rest_us = end_us + (rest_us < REST_MAX_US ? rest_us : REST_MAX_US);
     return r->more ? r->rest_us - end_us : USEC_NEVER;
 }
 

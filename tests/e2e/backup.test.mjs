@@ -8,6 +8,7 @@ import test from 'node:test';
 import {
   Receiver, Server, agent, click, eventually, run, temporaryFolder,
 } from './harness.mjs';
+import { sealFirstPage } from './pages.mjs';
 
 const envOf = (server) => ({ PUSHWIRE_URL: server.url, PUSHWIRE_KEY: server.key });
 const body = (channel, from, n) =>
@@ -186,6 +187,11 @@ test('a restore refuses a damaged backup, and a folder with a store', async () =
   changed.writeUInt32BE(99, 60); // of the first page, whose checksum is not what it was
   writeFileSync(file, changed);
   await refuses(/copy\.db is (damaged|no copy of a store)/);
+  const newer = Buffer.from(bytes);
+  newer.writeUInt32BE(99, 60); // user_version
+  sealFirstPage(newer);
+  writeFileSync(file, newer);
+  await refuses(/newer pushwire \(schema 99/);
   await refuses(/No such file/, [path.join(dir, 'none'), '--data', to]);
   assert.ok(!existsSync(path.join(to, 'pushwire.db')));
   writeFileSync(file, bytes);

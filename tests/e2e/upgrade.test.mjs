@@ -4,6 +4,7 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { Receiver, Server, click, run } from './harness.mjs';
+import { sealFirstPage } from './pages.mjs';
 
 const files = (dir) =>
   Object.fromEntries(readdirSync(dir).sort().map((name) => [name, readFileSync(path.join(dir, name))]));
@@ -21,6 +22,7 @@ test('data of a newer version is refused and left as it is', async () => {
   const bytes = readFileSync(database);
   const newer = Buffer.from(bytes);
   newer.writeUInt32BE(99, 60); // user_version
+  sealFirstPage(newer);
   writeFileSync(database, newer);
   const before = files(server.data);
   for (let i = 0; i < 2; i++) {
