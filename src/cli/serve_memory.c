@@ -40,25 +40,26 @@ fill(struct memory_plan *plan, const struct memory_plan *with)
 static uint64_t
 bytes_of(const struct memory_plan *plan, unsigned senders)
 {
-    return plan->ingest + plan->cache + plan->connections * CONNECTION_BYTES +
+    /* Answers that clients do not take may have as much as requests. */
+    return 2 * plan->ingest + plan->cache + plan->connections * CONNECTION_BYTES +
            senders * (plan->sender + plan->slots * SLOT_BYTES);
 }
 
-/* Eighths: requests and events being sent have two each, the database, attempts and
- * connections one; one is left for what is between them. More slots and connections
+/* Tenths: requests, answers and events being sent have two each, the database, attempts
+ * and connections one; one is left for what is between them. More slots and connections
  * than a server without a number has help nobody. */
 static struct memory_plan
 shares(uint64_t bytes, unsigned senders)
 {
-    uint64_t eighth = bytes / 8;
+    uint64_t tenth = bytes / 10;
 
     return (struct memory_plan){
-        .ingest = between(INGEST_LEAST, 2 * eighth, UINT64_MAX),
-        .sender = between(SENDER_LEAST, 2 * eighth / senders, UINT64_MAX),
-        .cache = between(CACHE_LEAST, eighth, UINT64_MAX),
-        .slots = between(SLOTS_LEAST, eighth / SLOT_BYTES / senders, SLOTS_MOST),
+        .ingest = between(INGEST_LEAST, 2 * tenth, UINT64_MAX),
+        .sender = between(SENDER_LEAST, 2 * tenth / senders, UINT64_MAX),
+        .cache = between(CACHE_LEAST, tenth, UINT64_MAX),
+        .slots = between(SLOTS_LEAST, tenth / SLOT_BYTES / senders, SLOTS_MOST),
         .connections =
-            between(CONNECTIONS_LEAST, eighth / CONNECTION_BYTES, CONNECTIONS_MOST),
+            between(CONNECTIONS_LEAST, tenth / CONNECTION_BYTES, CONNECTIONS_MOST),
     };
 }
 

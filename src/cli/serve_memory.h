@@ -9,7 +9,7 @@
 
 /* In: what was said; 0 = it is for the plan to say. Out: what holds. */
 struct memory_plan {
-    uint64_t ingest;      /* bodies of requests */
+    uint64_t ingest;      /* bodies of requests, and as much again for answers */
     uint64_t sender;      /* events being sent, each sender thread */
     uint64_t cache;       /* pages of the database */
     uint64_t slots;       /* attempts under way, each sender thread */

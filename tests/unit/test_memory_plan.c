@@ -17,7 +17,7 @@
 static uint64_t
 taken(const struct memory_plan *plan, unsigned senders)
 {
-    return plan->ingest + plan->cache + plan->connections * (32 << 10) +
+    return 2 * plan->ingest + plan->cache + plan->connections * (32 << 10) +
            senders * (plan->sender + plan->slots * (64 << 10));
 }
 
@@ -76,7 +76,7 @@ too_little_is_refused_with_what_would_do(void **state)
     assert_int_equal(memory_plan_make(&plan, MIB(32), 40, 32, &err), E_INVALID);
     assert_non_null(strstr(err.text, "expected at least"));
     assert_int_equal(memory_plan_make(&greedy, MIB(512), 7, 2, &err), E_INVALID);
-    assert_non_null(strstr(err.text, "expected at least 1"));
+    assert_non_null(strstr(err.text, "expected at least 2"));
 }
 
 int
