@@ -149,8 +149,8 @@ a_seal_that_is_not_its_row_s_is_noticed(void **state)
 {
     struct world *world = *state;
     static const char *const changes[] = {
-        "UPDATE webhook SET secret = (SELECT secret FROM kept w WHERE"
-        " w.number <> webhook.number)",
+        ("UPDATE webhook SET secret = (SELECT secret FROM kept w WHERE"
+         " w.number <> webhook.number)"),
         "UPDATE webhook SET secret = headers WHERE number = 1",
         "UPDATE webhook SET headers = secret WHERE number = 1",
         "UPDATE webhook SET secret = 'whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX'",

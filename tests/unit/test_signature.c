@@ -193,8 +193,8 @@ a_wrong_ed25519_key_is_refused_without_repeating_it(void **state)
         "whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX",
         "whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
         /* the public key of another seed */
-        "whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8E"
-        "oQe/884Qvh1w3RjnS8CZZ+TWMJulDV8d3IZkElUxuA==",
+        ("whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8E"
+         "oQe/884Qvh1w3RjnS8CZZ+TWMJulDV8d3IZkElUxuA=="),
         KNOWN_PUBLIC,
         "WHSK_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
     };
