@@ -351,6 +351,8 @@ open_database(struct sqlite_store *s, const struct store_sqlite_options *options
     if (rc == 0)
         rc = settle_log(s, options->dir, err);
     if (rc == 0)
+        rc = sqlite_damage_check(s, options->dir, err);
+    if (rc == 0)
         rc = sqlite_migrate(s->db, s->path, err);
     if (rc == 0)
         rc = sqlite_vault_open(s, options->dir, err);
@@ -392,6 +394,7 @@ sqlite_close(struct store *store)
     free(s->space.dir);
     free(s->space.ballast_path);
     free(s->copy_path);
+    free(s->damage_path);
     free(s->key_path);
     vault_wipe(&s->vault);
     free(s);
@@ -432,6 +435,7 @@ store_sqlite_open(struct store **out, const struct store_sqlite_options *options
     s->vfs = options->vfs;
     s->retention.keep = options->keep;
     s->copy_path = sqlite_path_in(options->dir, "pushwire.copy");
+    s->damage_path = sqlite_path_in(options->dir, "pushwire.damaged");
     s->path = sqlite_path_in(options->dir, "pushwire.db");
     s->wal_path = sqlite_path_in(options->dir, "pushwire.db-wal");
     s->key_path = options->key_file ? xstrdup(options->key_file)

@@ -7,6 +7,7 @@
  *   sqlite_thread.c  the queue, the thread, groups: begin, commit, roll back, done
  *   sqlite_log.c     looks at the log before SQLite recovers from it
  *   sqlite_sum.c     checksums: what is between SQLite and the disk
+ *   sqlite_damage.c  what becomes of a damaged page at the next start
  *   sqlite_space.c   how much room the disk has; the ballast
  *   sqlite_schema.c  tables, migrations, the text of every statement
  *   sqlite_write.c   append, settle, retry; what rides along with a commit
@@ -207,7 +208,8 @@ struct sqlite_store {
     struct clock *clock;
     char *path;
     char *wal_path;
-    char *copy_path; /* of the file for a backup, for a moment */
+    char *copy_path;   /* of the file for a backup, for a moment */
+    char *damage_path; /* of the file that says which page was found damaged */
     const char *vfs;
     char *key_path;     /* of the master keys' file */
     struct vault vault; /* wiped when the store is closed */
@@ -301,6 +303,15 @@ struct slice sqlite_col_bytes(struct sqlite_store *s, enum sqlite_stmt stmt, int
 /* Before the database is opened. E_CONFLICT: commits would be lost that were
  * acknowledged, and the sentence says what to do. */
 int sqlite_log_check(const char *path, struct err *err) must_check;
+
+/* ---- sqlite_damage.c ---- */
+
+/* The store breaks: if it is because of a page, keeps its number for the next start. */
+void sqlite_damage_note(struct sqlite_store *s);
+/* When the log has been copied. E_IO: the page that was found damaged before is so
+ * still. */
+int sqlite_damage_check(struct sqlite_store *s, const char *dir,
+                        struct err *err) must_check;
 
 /* ---- sqlite_space.c ---- */
 

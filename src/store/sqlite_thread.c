@@ -295,6 +295,7 @@ break_down(struct sqlite_store *s)
     s->broken = true;
     if (!s->broken_why[0])
         snprintf(s->broken_why, sizeof(s->broken_why), "database: cannot go on");
+    sqlite_damage_note(s);
     if (s->listener.broken)
         s->listener.broken(s->listener.ctx, s->broken_why);
 }

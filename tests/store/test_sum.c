@@ -192,6 +192,44 @@ a_flipped_bit_in_any_page_is_found_and_never_sent(void **state)
     history_end(&history);
 }
 
+/* Damages the first page that no start reads, but what is due: one of a body's. */
+static size_t
+find_late(struct history *history)
+{
+    struct err err;
+    for (size_t page = 0; page < history->n / SUM_PAGE; page++) {
+        flip(history->path, history->bytes, page * SUM_PAGE + 2000, 1);
+        if (try_open(history->world, &err) == 0 && finds(history, (unsigned)page + 1))
+            return page;
+        write_at(history->path, history->bytes, history->n, 0);
+    }
+    fail();
+    return 0;
+}
+
+/* A start that would read other pages first, and send, is refused; until the page is
+ * what was written. */
+static void
+a_page_that_was_found_damaged_stops_the_next_start(void **state)
+{
+    (void)state;
+    struct history history;
+    struct err err;
+    history_begin(&history);
+    size_t page = find_late(&history);
+    assert_int_equal(try_open(history.world, &err), E_IO);
+    char expected[80];
+    snprintf(expected, sizeof(expected), "page %zu is damaged", page + 1);
+    assert_non_null(strstr(err.text, expected));
+    assert_non_null(strstr(err.text, "restore a backup"));
+
+    write_at(history.path, history.bytes, history.n, 0);
+    world_open(history.world);
+    assert_true(all_is_due(&history));
+    world_leave(history.world);
+    history_end(&history);
+}
+
 /* Where the header of the file says how pages are laid out, and that they have sums. */
 static void
 any_flipped_byte_of_the_header_is_found(void **state)
@@ -279,6 +317,7 @@ main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_flipped_bit_in_any_page_is_found_and_never_sent),
+        cmocka_unit_test(a_page_that_was_found_damaged_stops_the_next_start),
         cmocka_unit_test(any_flipped_byte_of_the_header_is_found),
         cmocka_unit_test(a_page_in_anothers_place_is_found),
         cmocka_unit_test(every_page_carries_its_checksum),
