@@ -239,7 +239,7 @@ open_metrics(struct api *api, struct err *err)
     const struct httpd_options httpd = {
         .handler = {api, on_metrics_head, on_body, on_over, on_refuse},
         .listen = api->options.metrics_listen,
-        .listen_fd = -1,
+        .listen_fd = api->options.metrics_fd,
         .threads = 1,
         .max_connections = WATCHERS_MAX,
         .max_body_bytes = 0,

@@ -12,11 +12,12 @@ struct geoip;
 struct api_options {
     struct engine *engine;
     const char *listen;
-    int listen_fd;   /* -1, or a listening socket (ownership moves) */
+    int listen_fd;   /* -1, or a bound socket (ownership moves) */
     struct tls *tls; /* NULL = plain HTTP; the caller's */
     /* ADDR:PORT of a listener, without TLS, for /healthz, /readyz and /metrics, which
      * `listen` has no more then; NULL = none. Whoever reaches it may ask. */
     const char *metrics_listen;
+    int metrics_fd; /* likewise */
     unsigned threads;
     unsigned max_connections;
     unsigned max_connections_per_address; /* 0 = no limit of its own */

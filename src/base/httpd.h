@@ -58,10 +58,13 @@ struct httpd_options {
     unsigned spare_after_ms;
     struct mem *body_mem; /* where body buffers come from: refusal is answered 503 */
     struct tls *tls;      /* NULL: plain HTTP. The caller's, and outlives the server */
-    int listen_fd; /* -1, or a listening socket to use instead of `listen` (ownership
-                      moves) */
+    int listen_fd;        /* -1, or a socket that is bound, to use instead of `listen`;
+                             ownership moves, also when opening fails */
 };
 
+/* A socket for listen_fd, bound and not listening yet: for who must bind before it may
+ * no more. E_BUSY: the address is taken. */
+int httpd_bind(const char *listen, int *out, struct err *err) must_check;
 int httpd_open(struct httpd **out, const struct httpd_options *options,
                struct err *err) must_check;
 void

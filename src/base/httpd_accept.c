@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/httpd.h"
 #include "base/iofd.h"
 #include "base/log.h"
 #include "base/pulse.h"
@@ -14,8 +15,8 @@
 #define ACCEPTS_A_TURN 64
 #define ROOM_A_TURN    64
 
-static int
-open_listener(const char *listen_text, int *out, struct err *err)
+int
+httpd_bind(const char *listen_text, int *out, struct err *err)
 {
     struct sockaddr_storage address;
     socklen_t len;
@@ -28,7 +29,7 @@ open_listener(const char *listen_text, int *out, struct err *err)
     if (fd < 0)
         return err_set(err, E_IO, "socket: %s", strerror(errno));
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-        bind(fd, (struct sockaddr *)&address, len) != 0 || listen(fd, SOMAXCONN) != 0) {
+        bind(fd, (struct sockaddr *)&address, len) != 0) {
         rc = err_set(err, errno == EADDRINUSE ? E_BUSY : E_IO, "%s: %s", listen_text,
                      strerror(errno));
         close(fd);
@@ -36,6 +37,16 @@ open_listener(const char *listen_text, int *out, struct err *err)
     }
     *out = fd;
     return 0;
+}
+
+/* On a socket that listens already it changes nothing. */
+static int
+start_listening(const struct acceptor *acceptor, struct err *err)
+{
+    if (listen(acceptor->listen_fd, SOMAXCONN) == 0)
+        return 0;
+    return err_set(err, errno == EADDRINUSE ? E_BUSY : E_IO, "%s: %s",
+                   acceptor->address, strerror(errno));
 }
 
 /* Of what is open anyway: a sandbox has no say in it. */
@@ -57,7 +68,7 @@ acceptor_init(struct acceptor *acceptor, const char *listen, int listen_fd,
     pthread_mutex_init(&acceptor->lock, NULL);
     map_init(&acceptor->of_address);
     if (listen_fd < 0) {
-        int rc = open_listener(listen, &acceptor->listen_fd, err);
+        int rc = httpd_bind(listen, &acceptor->listen_fd, err);
         if (rc != 0)
             return rc;
     }
@@ -68,6 +79,9 @@ acceptor_init(struct acceptor *acceptor, const char *listen, int listen_fd,
         return err_set(err, E_IO, "listening socket: %s", strerror(errno));
     addr_format(acceptor->address, sizeof(acceptor->address),
                 (struct sockaddr *)&bound);
+    int rc = start_listening(acceptor, err);
+    if (rc != 0)
+        return rc;
 
     acceptor->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (acceptor->wake_fd < 0)

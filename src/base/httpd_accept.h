@@ -36,7 +36,7 @@ struct acceptor {
     void *ctx;
 };
 
-/* Binds and listens, or takes over a socket that listens already; accepts nothing yet.
+/* Binds and listens, or listens on a socket that is bound; accepts nothing yet.
  * acceptor_fini is fine after a failure too. */
 int acceptor_init(struct acceptor *acceptor, const char *listen, int listen_fd,
                   struct err *err) must_check;

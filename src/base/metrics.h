@@ -13,7 +13,7 @@ enum metric_counter {
     METRIC_ATTEMPTS, /* label verdict */
     METRIC_REQUESTS, /* label code: 2xx, 4xx, 5xx */
     METRIC_COMMITS,
-    METRIC_DISABLED, /* label reason, by enum disable_reason order */
+    METRIC_DISABLED,  /* label reason, by enum disable_reason order */
     METRIC_RETENTION, /* label rows: events, calls, attempts, reports */
     METRIC_COUNTERS
 };

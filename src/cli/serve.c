@@ -168,7 +168,8 @@ refuse_to_start(const struct command_line *line, const struct err *err)
 int
 serve_run(const struct command_line *line)
 {
-    struct server server = {.options = &line->options};
+    struct server server = {
+        .options = &line->options, .listen_fd = -1, .metrics_fd = -1};
     struct err err = {0};
     sigset_t set;
 

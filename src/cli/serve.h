@@ -30,7 +30,8 @@ struct server {
     struct engine *engine;
     struct api *api;
     struct geoip *geoip;
-    struct tls *tls; /* NULL: the API is plain HTTP */
+    struct tls *tls;           /* NULL: the API is plain HTTP */
+    int listen_fd, metrics_fd; /* bound; -1 = none, or the API has it */
     struct mem_budget ingest;
     struct guard guard;
     char dns[TARGETS_DNS_MAX];

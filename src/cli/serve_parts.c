@@ -209,6 +209,22 @@ open_tls(struct server *server, struct err *err)
     return tls_open(&server->tls, certificate, key, err);
 }
 
+/* While it may still be root, who alone may have a port below 1024. */
+static int
+bind_listeners(struct server *server, struct err *err)
+{
+    const char *metrics = option_text(server->options, OPTION_METRICS_LISTEN);
+
+    int rc = httpd_bind(option_text(server->options, OPTION_LISTEN), &server->listen_fd,
+                        err);
+    if (rc != 0)
+        return err_wrap(err, "listen");
+    if (!metrics)
+        return 0;
+    rc = httpd_bind(metrics, &server->metrics_fd, err);
+    return rc == 0 ? 0 : err_wrap(err, "--metrics-listen");
+}
+
 static int
 open_api(struct server *server, struct err *err)
 {
@@ -219,9 +235,10 @@ open_api(struct server *server, struct err *err)
     const struct api_options api = {
         .engine = server->engine,
         .listen = option_text(options, OPTION_LISTEN),
-        .listen_fd = -1,
+        .listen_fd = server->listen_fd,
         .tls = server->tls,
         .metrics_listen = option_text(options, OPTION_METRICS_LISTEN),
+        .metrics_fd = server->metrics_fd,
         .threads = threads(options, OPTION_API_THREADS, API_THREADS_MAX),
         .max_connections = most,
         .max_connections_per_address = per_address(options, most),
@@ -241,6 +258,7 @@ open_api(struct server *server, struct err *err)
         .country_header = option_text(options, OPTION_COUNTRY_HEADER),
         .geoip = server->geoip,
     };
+    server->listen_fd = server->metrics_fd = -1;
     int rc = api_open(&server->api, &api, err);
     if (rc == 0) /* whatever port that was */
         guard_own_port(&server->guard, targets_port(api_address(server->api)));
@@ -288,6 +306,8 @@ server_open(struct server *server, struct err *err)
     if (rc == 0)
         rc = targets_dns(server->options, server->dns, err);
     if (rc == 0)
+        rc = bind_listeners(server, err);
+    if (rc == 0)
         rc = server_become_user(server, err);
     if (rc == 0)
         rc = check_ca_file(server, err);
@@ -320,6 +340,10 @@ server_close(struct server *server)
     geoip_close(server->geoip);
     tls_close(server->tls);
     guard_fini(&server->guard);
+    if (server->listen_fd >= 0)
+        close(server->listen_fd);
+    if (server->metrics_fd >= 0)
+        close(server->metrics_fd);
 }
 
 void

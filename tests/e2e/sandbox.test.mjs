@@ -135,6 +135,17 @@ test('--user: root becomes another user, which owns the data', { skip }, async (
   await server.channel('works');
 });
 
+test('--user: a port that only root may have is bound before', { skip }, async (t) => {
+  const dir = temporaryFolder();
+  chmodSync(dir, 0o755);
+  // An address of 127.0.0.0/8 that no other test has, by this process's own number.
+  const listen = `127.86.${(process.pid >> 8) & 255}.${process.pid & 255}:443`;
+  const server = await Server.start({ dir, listen, args: ['--user', 'nobody'] });
+  t.after(() => server.stop());
+  assert.equal(server.url, `http://${listen}`);
+  await server.channel('works');
+});
+
 test('--user: a folder of somebody else is refused with what to do', { skip }, async () => {
   const data = path.join(temporaryFolder(), 'data');
   mkdirSync(data);
