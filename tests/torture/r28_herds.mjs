@@ -130,7 +130,7 @@ async function restart(t, rate, told) {
     const busy = await ingestP99(server, 300);
     await eventually('all have come', () => watch.at.length >= due);
     judge('after the restart', watch.mostInASecond(since), rate);
-    t.say(`p99 of ingest ${busy.toFixed(1)} ms, ${quiet.toFixed(1)} ms before; ${due - early} were due`);
+    t.note(`p99 of ingest ${busy.toFixed(1)} ms, ${quiet.toFixed(1)} ms before; ${due - early} were due`);
   });
   await server.stop();
 }

@@ -55,12 +55,18 @@ export class Rig {
     this.servers = new Set();
     this.oracles = new Set();
     this.later = [];
+    this.notes = [];
     live.add(this);
   }
 
   // Runs when the fault is over, whatever came of it.
   after(what) {
     this.later.push(what);
+  }
+
+  // A line below the table: a figure to look at, that nothing depends on.
+  note(what) {
+    this.notes.push(what);
   }
 
   folder() {

@@ -78,7 +78,7 @@ async function runFault(fault, share) {
   return row;
 }
 
-const pick = ({ tried, survived, lost, duplicates }) => ({ tried, survived, lost, duplicates });
+const pick = ({ tried, survived, lost, duplicates, notes }) => ({ tried, survived, lost, duplicates, notes });
 
 // A control run is caught when it throws a Violation, or says so by returning true.
 async function runControl(fault, options) {
@@ -108,6 +108,7 @@ function print(rows) {
     `| ${row.map((cell, i) => (numbers.has(i) ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join(' | ')} |`;
   const rule = `| ${widths.map((n, i) => (numbers.has(i) ? `${'-'.repeat(n - 1)}:` : '-'.repeat(n))).join(' | ')} |`;
   console.log([line(table[0]), rule, ...table.slice(1).map(line)].join('\n'));
+  for (const { fault, notes = [] } of rows) for (const note of notes) console.log(`${fault.id}: ${note}`);
 }
 
 function report(row) {
