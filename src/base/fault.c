@@ -19,6 +19,7 @@ static const struct {
     {"sum-unread", "checksums of the disk are not looked at"},
     {"acked-early", "seven groups of eight are acknowledged before their commit"},
     {"key-dropped-early", "the old master key goes before all is sealed with the new"},
+    {"turn-kept", "whoever had a turn has the next one, too"},
     {"hang-sender", "the senders never turn again"},
     {"escape-read", "an intruder reads /etc/shadow"},
     {"escape-write", "an intruder writes to /tmp"},

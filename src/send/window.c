@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/fault.h"
 #include "base/mem.h"
 
 static unsigned
@@ -289,6 +290,16 @@ window_want(struct window_pool *pool, struct window *window, bool wants)
     group_restand(pool, window->group);
 }
 
+/* The fault: first of all again. */
+static void
+keep_turn(struct window_pool *pool, struct window *window)
+{
+    if (window->next)
+        window->group->ready = window;
+    if (window->group->next)
+        pool->turn = window->group;
+}
+
 struct window *
 window_take(struct window_pool *pool)
 {
@@ -314,6 +325,8 @@ window_take(struct window_pool *pool)
     pool->in_flight++;
     queue(window);
     group_restand(pool, window->group);
+    if (fault_on("turn-kept"))
+        keep_turn(pool, window);
     return window;
 }
 

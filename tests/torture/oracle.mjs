@@ -128,7 +128,8 @@ export class Oracle {
       if (seen.status >= 200 && seen.status < 300) seen.of.ok = seen; // the last one
     }, host);
     const made = await server.webhook(this.channel, hook.receiver.url, { retry, ...more });
-    Object.assign(hook, { id: made._id, secret: Buffer.from(made.secret.slice(6), 'base64') });
+    const secret = Buffer.from(made.secret.slice(6), 'base64');
+    Object.assign(hook, { id: made._id, secret, from: this.sent.size });
     this.webhooks.push(hook);
     return hook;
   }
@@ -246,18 +247,20 @@ export class Oracle {
     return answer.json.data.length;
   }
 
-  delivered(id) {
-    return this.webhooks.every((hook) => hook.calls.get(id)?.ok);
+  // A webhook gets what was sent in since it is there.
+  delivered(id, hooks = this.webhooks) {
+    const nth = Number(this.acked.get(id).slice(1));
+    return hooks.every((hook) => nth < hook.from || hook.calls.get(id)?.ok);
   }
 
-  // Waits until every acknowledged event has arrived everywhere; gives those that have not when
-  // nothing has come for a while.
-  async settle(quietMs = 15_000) {
+  // Waits until every acknowledged event has arrived everywhere, or at these webhooks; gives those
+  // that have not when nothing has come for a while.
+  async settle(quietMs = 15_000, hooks = this.webhooks) {
     const missing = new Set(this.acked.keys());
     let last = performance.now();
     for (;;) {
       const before = missing.size;
-      for (const id of missing) if (this.delivered(id)) missing.delete(id);
+      for (const id of missing) if (this.delivered(id, hooks)) missing.delete(id);
       if (missing.size === 0) return [];
       if (missing.size < before) last = performance.now();
       if (performance.now() - last > quietMs) return [...missing];
