@@ -4,7 +4,8 @@
  * to that thread (before store_start and after store_stop: to the caller's).
  *
  *   sqlite.c         open, close, the statements' small helpers
- *   sqlite_thread.c  the queue, the thread, groups: begin, commit, roll back, done
+ *   sqlite_queue.c   how operations come to the thread
+ *   sqlite_thread.c  the thread, groups: begin, commit, roll back, done
  *   sqlite_log.c     looks at the log before SQLite recovers from it
  *   sqlite_sum.c     checksums: what is between SQLite and the disk
  *   sqlite_damage.c  what becomes of a damaged page at the next start
@@ -353,14 +354,30 @@ int sqlite_check_version(sqlite3 *db, const char *name, int *version,
                          struct err *err) must_check;
 int sqlite_migrate(sqlite3 *db, const char *name, struct err *err) must_check;
 
-/* ---- sqlite_thread.c ---- */
+/* ---- sqlite_queue.c ---- */
+
+/* Results that wait for company: so many end the wait. */
+#define SQLITE_LINGER_RESULTS 512
 
 int sqlite_queue_init(struct sqlite_queue *queue, struct err *err) must_check;
 void sqlite_queue_fini(struct sqlite_queue *queue);
-int sqlite_start(struct store *store, const struct store_listener *listener,
-                 struct err *err) must_check;
+/* Nothing more is taken; wakes the thread. */
+void sqlite_queue_shut(struct sqlite_queue *queue);
 void sqlite_submit(struct store *store, struct store_op *op);
 size_t sqlite_depth(struct store *store);
+size_t sqlite_results_of(struct store_op *op);
+/* Moves what was submitted behind what is pending. False: nothing is left and nothing
+ * can come. */
+bool sqlite_take(struct sqlite_store *s);
+/* Sleeps until submit finds a reason, or the time is over. A stale wake-up only makes
+ * it return early. */
+void sqlite_wait_for_work(struct sqlite_store *s, enum sqlite_wait how,
+                          const struct timespec *time);
+
+/* ---- sqlite_thread.c ---- */
+
+int sqlite_start(struct store *store, const struct store_listener *listener,
+                 struct err *err) must_check;
 void sqlite_stop(struct store *store);
 /* Before an operation's first write. */
 int sqlite_group_begin(struct sqlite_store *s) must_check;

@@ -1,13 +1,9 @@
 #include "store/sqlite_private.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/fault.h"
 #include "base/metrics.h"
@@ -20,9 +16,8 @@
 #define GROUP_BYTES ((size_t)4 << 20)
 
 /* Nobody waits for results: they ride along with the next operation of another kind,
- * unless none comes in this time or they become many. */
-#define LINGER_NS      (2 * 1000 * 1000)
-#define LINGER_RESULTS 512
+ * unless none comes in this time or they become many (SQLITE_LINGER_RESULTS). */
+#define LINGER_NS (2 * 1000 * 1000)
 
 /* The log is copied into the database when it has this many pages, after the group's
  * answers have left; sooner when nobody waits. */
@@ -45,152 +40,6 @@
 /* Rows of deleted webhooks and channels that are dealt with at a time. */
 #define SWEEP_IDLE 500
 #define SWEEP_BUSY 50
-
-/* ---- the queue ---- */
-
-int
-sqlite_queue_init(struct sqlite_queue *queue, struct err *err)
-{
-    int rc = pthread_mutex_init(&queue->mutex, NULL);
-    assert(rc == 0);
-    queue->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (queue->wake_fd < 0)
-        return err_set(err, E_IO, "eventfd: %s", strerror(errno));
-    return 0;
-}
-
-void
-sqlite_queue_fini(struct sqlite_queue *queue)
-{
-    pthread_mutex_destroy(&queue->mutex);
-    if (queue->wake_fd >= 0)
-        close(queue->wake_fd);
-}
-
-static void
-queue_wake(struct sqlite_queue *queue)
-{
-    uint64_t one = 1;
-    ssize_t n = write(queue->wake_fd, &one, sizeof(one));
-    (void)n; /* full: it is awake then */
-}
-
-static size_t
-results_of(struct store_op *op)
-{
-    return op->kind == STORE_SETTLE ? container_of(op, struct store_settle, op)->n : 0;
-}
-
-/* With the mutex held: what came in ends the thread's wait. */
-static bool
-queue_has_reason(const struct sqlite_queue *queue)
-{
-    switch (queue->wait) {
-    case ASLEEP:
-        return queue->head || queue->closing;
-    case LINGERING:
-        return queue->others || queue->results >= queue->wake_results || queue->closing;
-    case AWAKE:
-        break;
-    }
-    return false;
-}
-
-void
-sqlite_submit(struct store *store, struct store_op *op)
-{
-    struct sqlite_store *s = sqlite_of(store);
-    struct sqlite_queue *queue = &s->queue;
-    bool wake = false;
-
-    op->next = NULL;
-    op->why = NULL;
-    pthread_mutex_lock(&queue->mutex);
-    bool closed = queue->closing;
-    if (!closed) {
-        atomic_fetch_add_explicit(&s->depth, 1, memory_order_relaxed);
-        if (queue->tail)
-            queue->tail->next = op;
-        else
-            queue->head = op;
-        queue->tail = op;
-        if (op->kind == STORE_SETTLE)
-            queue->results += results_of(op);
-        else
-            queue->others++;
-        wake = queue_has_reason(queue);
-        if (wake)
-            queue->wait = AWAKE;
-    }
-    pthread_mutex_unlock(&queue->mutex);
-
-    if (wake)
-        queue_wake(queue);
-    if (closed) {
-        op->result = E_CLOSED;
-        op->why = "the store is closed";
-        op->done(op);
-    }
-}
-
-size_t
-sqlite_depth(struct store *store)
-{
-    return atomic_load_explicit(&sqlite_of(store)->depth, memory_order_relaxed);
-}
-
-/* Moves what was submitted behind what is pending. Returns false when nothing is left
- * and nothing can come. */
-static bool
-take(struct sqlite_store *s)
-{
-    struct sqlite_queue *queue = &s->queue;
-    pthread_mutex_lock(&queue->mutex);
-    if (queue->head) {
-        if (s->pending)
-            s->pending_tail->next = queue->head;
-        else
-            s->pending = queue->head;
-        s->pending_tail = queue->tail;
-        s->pending_results += queue->results;
-        s->pending_others += queue->others;
-        queue->head = queue->tail = NULL;
-        queue->results = queue->others = 0;
-    }
-    s->closing = queue->closing;
-    bool more = s->pending || s->scans || !s->closing;
-    pthread_mutex_unlock(&queue->mutex);
-    return more;
-}
-
-/* Sleeps until submit finds a reason, or the time is over. A stale
- * wake-up only makes it return early. */
-static void
-wait_for_work(struct sqlite_store *s, enum sqlite_wait how, const struct timespec *time)
-{
-    struct sqlite_queue *queue = &s->queue;
-    pthread_mutex_lock(&queue->mutex);
-    queue->wait = how;
-    queue->wake_results = LINGER_RESULTS - s->pending_results;
-    bool sleep = !queue_has_reason(queue);
-    if (!sleep)
-        queue->wait = AWAKE;
-    pthread_mutex_unlock(&queue->mutex);
-    if (!sleep)
-        return;
-
-    struct pollfd fd = {.fd = queue->wake_fd, .events = POLLIN};
-    pulse_rest();
-    (void)ppoll(&fd, 1, time, NULL);
-    pulse_work();
-    uint64_t count;
-    ssize_t n = read(queue->wake_fd, &count, sizeof(count));
-    (void)n; /* nothing to read after a time-out */
-
-    pthread_mutex_lock(&queue->mutex);
-    queue->wait = AWAKE;
-    pthread_mutex_unlock(&queue->mutex);
-}
 
 /* ---- groups ---- */
 
@@ -386,7 +235,7 @@ complete(struct sqlite_store *s, struct store_op *op)
 static void
 finish_op(struct sqlite_store *s, struct store_op *op)
 {
-    leave_pending(s, op, results_of(op));
+    leave_pending(s, op, sqlite_results_of(op));
     complete(s, op);
 }
 
@@ -582,24 +431,24 @@ sleep_for(struct sqlite_store *s, usec_t us)
 {
     const struct timespec time = {us / 1000000, us % 1000000 * 1000};
     if (us > 0)
-        wait_for_work(s, ASLEEP, &time);
+        sqlite_wait_for_work(s, ASLEEP, &time);
 }
 
 static void
 work(struct sqlite_store *s)
 {
     const struct timespec linger = {0, LINGER_NS};
-    while (take(s)) {
+    while (sqlite_take(s)) {
         pulse_work();
         scan_step(s);
         if (!s->pending) {
             sleep_for(s, s->scans ? scan_rest(s) : idle_step(s));
             continue;
         }
-        if (s->pending_others == 0 && s->pending_results < LINGER_RESULTS &&
+        if (s->pending_others == 0 && s->pending_results < SQLITE_LINGER_RESULTS &&
             !s->broken) {
-            wait_for_work(s, LINGERING, &linger);
-            (void)take(s);
+            sqlite_wait_for_work(s, LINGERING, &linger);
+            (void)sqlite_take(s);
         }
         perform_group(s);
         checkpoint(s, CHECKPOINT_PAGES);
@@ -658,11 +507,7 @@ void
 sqlite_stop(struct store *store)
 {
     struct sqlite_store *s = sqlite_of(store);
-    pthread_mutex_lock(&s->queue.mutex);
-    s->queue.closing = true;
-    s->queue.wait = AWAKE;
-    pthread_mutex_unlock(&s->queue.mutex);
-    queue_wake(&s->queue);
+    sqlite_queue_shut(&s->queue);
     if (s->running)
         pthread_join(s->thread, NULL);
     else
