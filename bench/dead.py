@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import random
+import socket
 import statistics
 import threading
 
@@ -15,46 +17,41 @@ SLOW_SECONDS = 2
 
 class DeadReceivers:
     """A port that refuses, one that never answers, one that is slow to say 503. They
-    live in a thread of this program."""
+    take as little of the machine's time as they can, since real ones take none: the
+    second is a socket that nobody accepts at, and the third does not say it to all at
+    once."""
 
     def __enter__(self):
         self.refusing = closed_port()
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
-        self.servers = [
-            asyncio.run_coroutine_threadsafe(
-                asyncio.start_server(answer, "127.0.0.1", 0), self.loop
-            ).result()
-            for answer in (self.hang, self.slow)
+        self.hanging = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        self.server = asyncio.run_coroutine_threadsafe(
+            asyncio.start_server(self.slow, "127.0.0.1", 0), self.loop
+        ).result()
+        ports = [
+            each.getsockname()[1]
+            for each in (self.refusing, self.hanging, self.server.sockets[0])
         ]
-        ports = [self.refusing.getsockname()[1]]
-        ports += [server.sockets[0].getsockname()[1] for server in self.servers]
         self.urls = [f"http://127.0.0.1:{port}/" for port in ports]
         return self
-
-    @staticmethod
-    async def hang(reader, writer):
-        with contextlib.suppress(ConnectionError):
-            while await reader.read(65536):
-                pass
-        writer.close()
 
     @staticmethod
     async def slow(reader, writer):
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while await reader.readuntil(b"\r\n\r\n"):
-                await asyncio.sleep(SLOW_SECONDS)
+                await asyncio.sleep(SLOW_SECONDS * random.uniform(0.5, 1.5))
                 writer.write(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
                 writer.close()
                 return
 
     def __exit__(self, *_):
-        for server in self.servers:
-            self.loop.call_soon_threadsafe(server.close)
+        self.loop.call_soon_threadsafe(self.server.close)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
         self.refusing.close()
+        self.hanging.close()
 
 
 class Feed:
