@@ -14,6 +14,8 @@ if [ -f "$folder/build.ninja" ]; then
 else
     meson setup "$folder" "$@" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
 fi
+# What meson says while it configures anew is nothing that the compiler warns of.
+ninja --quiet -C "$folder" build.ninja >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
 ninja --quiet -C "$folder" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
 # Warnings of a build that succeeded.
 grep -v '^ninja: ' "$log" >&2 || true
