@@ -101,18 +101,6 @@ named_longer(struct slice name, const char *other)
     return name.n > n && strncasecmp(name.p, other, n) == 0;
 }
 
-static struct slice
-trim(struct slice text)
-{
-    while (text.n && (text.p[0] == ' ' || text.p[0] == '\t')) {
-        text.p++;
-        text.n--;
-    }
-    while (text.n && (text.p[text.n - 1] == ' ' || text.p[text.n - 1] == '\t'))
-        text.n--;
-    return text;
-}
-
 static struct http_span
 span_of(const char *bytes, struct slice part)
 {
@@ -183,7 +171,7 @@ read_connection(struct http_head *head, struct slice value)
     while (value.n) {
         const char *comma = memchr(value.p, ',', value.n);
         size_t n = comma ? (size_t)(comma - value.p) : value.n;
-        struct slice option = trim((struct slice){value.p, n});
+        struct slice option = slice_trim((struct slice){value.p, n});
         head->wants_close = head->wants_close || named(option, "close");
         head->wants_keep = head->wants_keep || named(option, "keep-alive");
         n += comma != NULL;
@@ -229,7 +217,7 @@ read_field(struct http_head *head, const char *bytes, struct slice line)
     if (!colon)
         return bad(&head->bad, 400, "a header field has no colon");
     struct slice name = {line.p, (size_t)(colon - line.p)};
-    struct slice value = trim((struct slice){colon + 1, line.n - name.n - 1});
+    struct slice value = slice_trim((struct slice){colon + 1, line.n - name.n - 1});
     if (!http_name_ok(name) || !http_value_ok(value))
         return bad(&head->bad, 400, "a header field has bytes that are not allowed");
     if (head->n_fields == HTTP_FIELDS_MAX)
@@ -319,22 +307,10 @@ http_head_seal(const struct http_head *head, char *bytes)
 
 #define DIGITS_MAX 16
 
-int
-http_hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static enum http_read
 read_size(struct http_chunks *chunks, char c)
 {
-    int digit = http_hex_value(c);
+    int digit = hex_value(c);
 
     if (digit >= 0) {
         if (chunks->digits == DIGITS_MAX || chunks->left > INT64_MAX >> 4)

@@ -98,4 +98,3 @@ enum http_read http_chunks_read(struct http_chunks *chunks, struct slice bytes,
 /* A token (RFC 9110 5.6.2), and what a field's value may hold. */
 bool http_name_ok(struct slice name);
 bool http_value_ok(struct slice value);
-int http_hex_value(char c); /* of a hexadecimal digit; -1 for another byte */

@@ -19,8 +19,8 @@ percent_decode(char *out, struct slice text)
     for (size_t i = 0; i < text.n; i++) {
         char c = text.p[i];
         if (c == '%') {
-            int high = text.n - i > 2 ? http_hex_value(text.p[i + 1]) : -1;
-            int low = text.n - i > 2 ? http_hex_value(text.p[i + 2]) : -1;
+            int high = text.n - i > 2 ? hex_value(text.p[i + 1]) : -1;
+            int low = text.n - i > 2 ? hex_value(text.p[i + 2]) : -1;
             if (high < 0 || low < 0 || high + low == 0)
                 return E_INVALID;
             c = (char)(high * 16 + low);

@@ -218,36 +218,52 @@ io_error(struct err *err, const char *verb, const char *path)
     return err_set(err, code, "%s %s: %s", verb, path, strerror(errno));
 }
 
-static int
-write_all(int fd, const char *bytes, size_t n)
+int
+fd_write_all(int fd, const void *bytes, size_t n)
 {
+    const char *at = bytes;
+
     while (n) {
-        ssize_t done = write(fd, bytes, n);
+        ssize_t done = write(fd, at, n);
         if (done < 0 && errno == EINTR)
             continue;
         if (done < 0)
             return E_IO;
-        bytes += done;
+        at += done;
         n -= (size_t)done;
     }
     return 0;
 }
 
-/* A rename is on stable storage only once its folder is. */
+char *
+folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        return xstrdup(".");
+    return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
+}
+
+int
+folder_sync(const char *folder)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fd < 0 || fsync(fd) != 0 ? E_IO : 0;
+    int code = errno;
+
+    if (fd >= 0)
+        close(fd);
+    errno = code;
+    return rc;
+}
+
 static int
 sync_folder_of(const char *path, struct err *err)
 {
-    const char *slash = strrchr(path, '/');
-    char *folder = slash == NULL   ? xstrdup(".")
-                   : slash == path ? xstrdup("/")
-                                   : xstrndup(path, (size_t)(slash - path));
-    int rc = 0;
+    char *folder = folder_of(path);
+    int rc = folder_sync(folder) == 0 ? 0 : io_error(err, "sync", folder);
 
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) != 0)
-        rc = io_error(err, "sync", folder);
-    if (fd >= 0)
-        close(fd);
     free(folder);
     return rc;
 }
@@ -268,7 +284,8 @@ file_write(const char *path, const void *bytes, size_t n, unsigned mode,
         rc = io_error(err, "create", temporary);
         goto out;
     }
-    if (fchmod(fd, (mode_t)mode) != 0 || write_all(fd, bytes, n) != 0 || fsync(fd) != 0)
+    if (fchmod(fd, (mode_t)mode) != 0 || fd_write_all(fd, bytes, n) != 0 ||
+        fsync(fd) != 0)
         rc = io_error(err, "write", temporary);
     if (close(fd) != 0 && rc == 0)
         rc = io_error(err, "write", temporary);

@@ -21,6 +21,13 @@ bool addr_parse_ip(struct slice text, struct sockaddr_storage *out);
  * does not count; 0 for another family. */
 uint64_t addr_key(const struct sockaddr *sa);
 
+/* All of it; E_IO with errno set when that cannot be. */
+int fd_write_all(int fd, const void *bytes, size_t n) must_check;
+/* The folder that a path's last name is in, "." when it says none; free(). */
+char *folder_of(const char *path);
+/* A new or other name in a folder is on stable storage only once the folder is. E_IO
+ * with errno set. */
+int folder_sync(const char *folder) must_check;
 /* Writes the whole file anew with this mode (write to a temporary beside it, fsync,
  * rename, fsync the folder). */
 int file_write(const char *path, const void *bytes, size_t n, unsigned mode,

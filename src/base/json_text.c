@@ -72,18 +72,6 @@ utf8_valid(const char *text, size_t n)
 
 /* ---- escapes ---- */
 
-int
-hex_value(char c)
-{
-    if (is_digit(c))
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* The number of \uXXXX, or -1. */
 static int32_t
 unicode_escape(const char *at, const char *end)

@@ -29,8 +29,6 @@ is_space(char c)
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-int hex_value(char c); /* -1 if it is none */
-
 /* Length of the escape at `at`, a surrogate pair being one; 0 and the reason if it is
  * wrong. */
 size_t escape_check(const char *at, const char *end, const char **reason);

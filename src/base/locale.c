@@ -22,18 +22,6 @@ to_lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-static struct slice
-trim(struct slice text)
-{
-    while (text.n && (text.p[0] == ' ' || text.p[0] == '\t')) {
-        text.p++;
-        text.n--;
-    }
-    while (text.n && (text.p[text.n - 1] == ' ' || text.p[text.n - 1] == '\t'))
-        text.n--;
-    return text;
-}
-
 /* Cuts off what stands before the separator; false if there is no separator, and then
  * all of it. */
 static bool
@@ -101,9 +89,9 @@ parse_entry(struct slice entry, struct slice *language, int *weight)
     struct slice range;
 
     *weight = WEIGHT_FULL;
-    if (cut(&entry, ';', &range) && !parse_weight(trim(entry), weight))
+    if (cut(&entry, ';', &range) && !parse_weight(slice_trim(entry), weight))
         return false;
-    return parse_range(trim(range), language) &&
+    return parse_range(slice_trim(range), language) &&
            (language->n == 2 || language->n == LOCALE_LANGUAGE);
 }
 

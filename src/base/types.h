@@ -45,3 +45,29 @@ slice_is(struct slice a, const char *s)
 {
     return slice_eq(a, slice_of(s));
 }
+
+/* Without the spaces and tabs around it. */
+static inline struct slice
+slice_trim(struct slice text)
+{
+    while (text.n > 0 && (text.p[0] == ' ' || text.p[0] == '\t')) {
+        text.p++;
+        text.n--;
+    }
+    while (text.n > 0 && (text.p[text.n - 1] == ' ' || text.p[text.n - 1] == '\t'))
+        text.n--;
+    return text;
+}
+
+/* What a hexadecimal digit is worth; -1 for any other byte. */
+static inline int
+hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}

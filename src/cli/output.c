@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/iofd.h"
 #include "base/mem.h"
 
 #define BESIDE ".XXXXXX"
@@ -107,32 +108,17 @@ output_open(struct output *output, const char *path, struct err *err)
 int
 output_write(struct output *output, struct slice bytes, struct err *err)
 {
-    while (bytes.n) {
-        ssize_t n = write(output->fd, bytes.p, bytes.n);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return failed(output, "write", err);
-        bytes.p += n;
-        bytes.n -= (size_t)n;
-    }
-    return 0;
+    return fd_write_all(output->fd, bytes.p, bytes.n) == 0
+               ? 0
+               : failed(output, "write", err);
 }
 
-/* A rename is on stable storage only once its folder is. */
 static int
 sync_folder(const struct output *output, struct err *err)
 {
-    const char *slash = strrchr(output->path, '/');
-    char *folder = !slash ? xstrdup(".")
-                   : slash == output->path
-                       ? xstrdup("/")
-                       : xstrndup(output->path, (size_t)(slash - output->path));
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = fd < 0 || fsync(fd) != 0 ? failed(output, "sync the folder of", err) : 0;
+    char *folder = folder_of(output->path);
+    int rc = folder_sync(folder) == 0 ? 0 : failed(output, "sync the folder of", err);
 
-    if (fd >= 0)
-        close(fd);
     free(folder);
     return rc;
 }

@@ -40,18 +40,6 @@ retry_next(const struct retry_policy *policy, uint32_t tries, msec_t ended_ms,
     return ended_ms + wait_ms;
 }
 
-static struct slice
-trim(struct slice text)
-{
-    while (text.n > 0 && (text.p[0] == ' ' || text.p[0] == '\t')) {
-        text.p++;
-        text.n--;
-    }
-    while (text.n > 0 && (text.p[text.n - 1] == ' ' || text.p[text.n - 1] == '\t'))
-        text.n--;
-    return text;
-}
-
 /* False when it is not a number, or none that 64 bits hold. */
 static bool
 parse_seconds(struct slice text, msec_t *seconds)
@@ -74,7 +62,7 @@ retry_after_parse(struct slice value, msec_t now_ms)
 {
     msec_t seconds, at_ms;
 
-    value = trim(value);
+    value = slice_trim(value);
     if (parse_seconds(value, &seconds))
         return seconds < RETRY_AFTER_MAX_MS / 1000 ? seconds * 1000
                                                    : RETRY_AFTER_MAX_MS;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/iofd.h"
 #include "base/mem.h"
 
 #define CACHE_BYTES_DEFAULT ((size_t)32 << 20)
@@ -181,16 +182,18 @@ sqlite_path_in(const char *dir, const char *name)
     return path;
 }
 
+char *
+sqlite_string_at(sqlite3_stmt *stmt, int col)
+{
+    const char *text = (const char *)sqlite3_column_text(stmt, col);
+    return xstrdup(text ? text : "");
+}
+
 int
 sqlite_sync_dir(const char *dir, struct err *err)
 {
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = 0;
-    if (fd < 0 || fsync(fd) < 0)
-        rc = err_set(err, E_IO, "%s: %s", dir, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    return rc;
+    return folder_sync(dir) == 0 ? 0
+                                 : err_set(err, E_IO, "%s: %s", dir, strerror(errno));
 }
 
 /* The folder, with the entry that names it on disk as well. */

@@ -89,19 +89,6 @@ sqlite_prepare_once(struct sqlite_store *s, const char *sql, sqlite3_stmt **stmt
     return rc == SQLITE_OK ? 0 : sqlite_failed(s, rc);
 }
 
-static uint64_t
-key_at(sqlite3_stmt *stmt, int col)
-{
-    return (uint64_t)sqlite3_column_int64(stmt, col);
-}
-
-static char *
-string_at(sqlite3_stmt *stmt, int col)
-{
-    const char *text = (const char *)sqlite3_column_text(stmt, col);
-    return xstrdup(text ? text : "");
-}
-
 static int
 cache_channels(struct sqlite_store *s)
 {
@@ -115,7 +102,7 @@ cache_channels(struct sqlite_store *s)
         " FROM channel c LEFT JOIN population p ON p.channel = c.number",
         &stmt);
     while (rc == 0 && (rc = sqlite_row_of(s, stmt)) == 1) {
-        struct sqlite_channel *channel = keep_channel(s, key_at(stmt, 0));
+        struct sqlite_channel *channel = keep_channel(s, sqlite_key_at(stmt, 0));
         channel->deleted = sqlite3_column_int(stmt, 1);
         channel->subscriptions[false] = sqlite3_column_int64(stmt, 2);
         channel->subscriptions[true] = sqlite3_column_int64(stmt, 3);
@@ -159,15 +146,16 @@ cache_webhooks(struct sqlite_store *s)
                             " FROM webhook LEFT JOIN tally ON webhook = number",
                             &stmt);
     while (rc == 0 && (rc = sqlite_row_of(s, stmt)) == 1) {
-        struct sqlite_channel *channel = map_get(&s->channels, key_at(stmt, 1), 0);
+        struct sqlite_channel *channel =
+            map_get(&s->channels, sqlite_key_at(stmt, 1), 0);
         if (!channel) {
             rc = sqlite_damaged(s, "a webhook is of no channel");
             break;
         }
-        struct sqlite_webhook *w = keep_webhook(s, key_at(stmt, 0), channel);
+        struct sqlite_webhook *w = keep_webhook(s, sqlite_key_at(stmt, 0), channel);
         w->enabled = sqlite3_column_int(stmt, 2);
         if (!w->enabled)
-            w->reason = string_at(stmt, 3);
+            w->reason = sqlite_string_at(stmt, 3);
         for (int state = 0; state < CALL_STORED_STATES; state++)
             w->calls[state] = sqlite3_column_int64(stmt, 4 + state);
         w->failing_since_ms = sqlite_failing_since(stmt, 9);
@@ -196,11 +184,11 @@ cache_numbers(struct sqlite_store *s)
     if (rc == 0)
         rc = sqlite_row_of(s, stmt);
     if (rc == 1) {
-        s->config = key_at(stmt, 0);
+        s->config = sqlite_key_at(stmt, 0);
         msec_t noted_ms = sqlite3_column_int64(stmt, 1);
         if (noted_ms > s->steady_ms) /* also read again after a full disk */
             s->steady_ms = noted_ms;
-        s->last_key = key_at(stmt, 2);
+        s->last_key = sqlite_key_at(stmt, 2);
         s->idempotency_oldest_ms = sqlite3_column_type(stmt, 3) == SQLITE_NULL
                                        ? MSEC_NEVER
                                        : sqlite3_column_int64(stmt, 3);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/iofd.h"
 #include "base/mem.h"
 #include "store/sqlite_private.h"
 
@@ -218,21 +219,6 @@ check_folder(const char *dir, uint64_t bytes, struct err *err)
 }
 
 static int
-write_all(int fd, const char *bytes, size_t n)
-{
-    while (n) {
-        ssize_t done = write(fd, bytes, n);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0)
-            return -1;
-        bytes += done;
-        n -= (size_t)done;
-    }
-    return 0;
-}
-
-static int
 copy_bytes(const char *from, const char *to, struct err *err)
 {
     char *bytes = xmalloc(COPY_BYTES);
@@ -246,7 +232,7 @@ copy_bytes(const char *from, const char *to, struct err *err)
     else if (out < 0)
         rc = failed("make", to, err);
     while (rc == 0 && (n = read(in, bytes, COPY_BYTES)) > 0)
-        if (write_all(out, bytes, (size_t)n) != 0)
+        if (fd_write_all(out, bytes, (size_t)n) != 0)
             rc = failed("write", to, err);
     if (rc == 0 && n < 0)
         rc = failed("read", from, err);

@@ -4,19 +4,6 @@
 #include "base/mem.h"
 #include "store/sqlite_private.h"
 
-static uint64_t
-key_at(sqlite3_stmt *stmt, int col)
-{
-    return (uint64_t)sqlite3_column_int64(stmt, col);
-}
-
-static char *
-string_at(sqlite3_stmt *stmt, int col)
-{
-    const char *text = (const char *)sqlite3_column_text(stmt, col);
-    return xstrdup(text ? text : "");
-}
-
 static struct slice
 text_at(sqlite3_stmt *stmt, int col)
 {
@@ -53,11 +40,11 @@ load_channels(struct sqlite_store *s, const struct store_loader *loader)
                             &stmt);
     while (rc == 0 && (rc = sqlite_row_of(s, stmt)) == 1) {
         struct channel *channel = channel_new();
-        channel->number = key_at(stmt, 0);
+        channel->number = sqlite_key_at(stmt, 0);
         sqlite3_snprintf((int)sizeof(channel->id), channel->id, "%s",
                          sqlite3_column_text(stmt, 1));
         free(channel->name);
-        channel->name = string_at(stmt, 2);
+        channel->name = sqlite_string_at(stmt, 2);
         channel->created_ms = sqlite3_column_int64(stmt, 3);
         channel->updated_ms = sqlite3_column_int64(stmt, 4);
         rc = load_settings(s, channel, text_at(stmt, 5));
@@ -95,19 +82,19 @@ static struct webhook *
 webhook_at(sqlite3_stmt *stmt)
 {
     struct webhook *w = webhook_new();
-    w->number = key_at(stmt, 0);
-    w->channel = key_at(stmt, 1);
+    w->number = sqlite_key_at(stmt, 0);
+    w->channel = sqlite_key_at(stmt, 1);
     webhook_id_format(w->id, w->number);
     free(w->url);
-    w->url = string_at(stmt, 2);
+    w->url = sqlite_string_at(stmt, 2);
     w->types = (uint32_t)sqlite3_column_int64(stmt, 3);
     free(w->description);
     w->description =
-        sqlite3_column_type(stmt, 4) == SQLITE_NULL ? NULL : string_at(stmt, 4);
+        sqlite3_column_type(stmt, 4) == SQLITE_NULL ? NULL : sqlite_string_at(stmt, 4);
     w->enabled = sqlite3_column_int(stmt, 7);
     if (!w->enabled) {
         free(w->disabled_reason);
-        w->disabled_reason = string_at(stmt, 8);
+        w->disabled_reason = sqlite_string_at(stmt, 8);
     }
     w->own_retry = sqlite3_column_int(stmt, 9);
     w->retry.max_retries = (uint32_t)sqlite3_column_int64(stmt, 10);
@@ -154,9 +141,9 @@ load_keys(struct sqlite_store *s, const struct store_loader *loader)
                                  &stmt);
     while (rc == 0 && (rc = sqlite_row_of(s, stmt)) == 1) {
         struct key key = {
-            .number = key_at(stmt, 0),
+            .number = sqlite_key_at(stmt, 0),
             .role = (enum role)sqlite3_column_int(stmt, 2),
-            .channel = key_at(stmt, 3),
+            .channel = sqlite_key_at(stmt, 3),
             .created_ms = sqlite3_column_int64(stmt, 4),
             .expires_ms = sqlite3_column_int64(stmt, 6),
         };

@@ -354,6 +354,14 @@ int sqlite_check_version(sqlite3 *db, const char *name, int *version,
                          struct err *err) must_check;
 int sqlite_migrate(sqlite3 *db, const char *name, struct err *err) must_check;
 
+/* Of a statement that is prepared for once. */
+static inline uint64_t
+sqlite_key_at(sqlite3_stmt *stmt, int col)
+{
+    return (uint64_t)sqlite3_column_int64(stmt, col);
+}
+char *sqlite_string_at(sqlite3_stmt *stmt, int col); /* "" for NULL; free() */
+
 /* ---- sqlite_queue.c ---- */
 
 /* Results that wait for company: so many end the wait. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/iofd.h"
 #include "base/mem.h"
 
 /* The log: a header, then frames of a header and a page each. */
@@ -132,7 +133,7 @@ damaged(struct file *file, const char *what, uint32_t page)
 }
 
 static int
-file_close(sqlite3_file *file)
+io_close(sqlite3_file *file)
 {
     free(file_of(file)->frames);
     file_of(file)->frames = NULL;
@@ -244,7 +245,7 @@ frame_read(struct file *file, size_t frame, const uint8_t *bytes, int n)
 /* ---- what SQLite calls ---- */
 
 static int
-file_read(sqlite3_file *base, void *bytes, int n, sqlite3_int64 at)
+io_read(sqlite3_file *base, void *bytes, int n, sqlite3_int64 at)
 {
     struct file *file = file_of(base);
     if (file->sum.page)
@@ -259,7 +260,7 @@ file_read(sqlite3_file *base, void *bytes, int n, sqlite3_int64 at)
 }
 
 static int
-file_write(sqlite3_file *base, const void *bytes, int n, sqlite3_int64 at)
+io_write(sqlite3_file *base, const void *bytes, int n, sqlite3_int64 at)
 {
     struct file *file = file_of(base);
     if (file->role == DATABASE && at == 0 && n == SUM_PAGE) /* also of a new file */
@@ -274,45 +275,45 @@ file_write(sqlite3_file *base, const void *bytes, int n, sqlite3_int64 at)
 }
 
 static int
-file_truncate(sqlite3_file *file, sqlite3_int64 size)
+io_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
     return note_failure(file_of(file), "cut",
                         real_of(file)->pMethods->xTruncate(real_of(file), size));
 }
 
 static int
-file_sync(sqlite3_file *file, int flags)
+io_sync(sqlite3_file *file, int flags)
 {
     return note_failure(file_of(file), "sync",
                         real_of(file)->pMethods->xSync(real_of(file), flags));
 }
 
 static int
-file_size(sqlite3_file *file, sqlite3_int64 *size)
+io_size(sqlite3_file *file, sqlite3_int64 *size)
 {
     return real_of(file)->pMethods->xFileSize(real_of(file), size);
 }
 
 static int
-file_lock(sqlite3_file *file, int lock)
+io_lock(sqlite3_file *file, int lock)
 {
     return real_of(file)->pMethods->xLock(real_of(file), lock);
 }
 
 static int
-file_unlock(sqlite3_file *file, int lock)
+io_unlock(sqlite3_file *file, int lock)
 {
     return real_of(file)->pMethods->xUnlock(real_of(file), lock);
 }
 
 static int
-file_check_lock(sqlite3_file *file, int *out)
+io_check_lock(sqlite3_file *file, int *out)
 {
     return real_of(file)->pMethods->xCheckReservedLock(real_of(file), out);
 }
 
 static int
-file_control(sqlite3_file *file, int op, void *arg)
+io_control(sqlite3_file *file, int op, void *arg)
 {
     if (op == FCNTL_SUM) {
         *(const struct sqlite_sum **)arg = &file_of(file)->sum;
@@ -322,13 +323,13 @@ file_control(sqlite3_file *file, int op, void *arg)
 }
 
 static int
-file_sector_size(sqlite3_file *file)
+io_sector_size(sqlite3_file *file)
 {
     return real_of(file)->pMethods->xSectorSize(real_of(file));
 }
 
 static int
-file_characteristics(sqlite3_file *file)
+io_characteristics(sqlite3_file *file)
 {
     return real_of(file)->pMethods->xDeviceCharacteristics(real_of(file));
 }
@@ -337,18 +338,18 @@ file_characteristics(sqlite3_file *file)
  * mapping of the file past what is verified here. */
 static const sqlite3_io_methods methods = {
     .iVersion = 1,
-    .xClose = file_close,
-    .xRead = file_read,
-    .xWrite = file_write,
-    .xTruncate = file_truncate,
-    .xSync = file_sync,
-    .xFileSize = file_size,
-    .xLock = file_lock,
-    .xUnlock = file_unlock,
-    .xCheckReservedLock = file_check_lock,
-    .xFileControl = file_control,
-    .xSectorSize = file_sector_size,
-    .xDeviceCharacteristics = file_characteristics,
+    .xClose = io_close,
+    .xRead = io_read,
+    .xWrite = io_write,
+    .xTruncate = io_truncate,
+    .xSync = io_sync,
+    .xFileSize = io_size,
+    .xLock = io_lock,
+    .xUnlock = io_unlock,
+    .xCheckReservedLock = io_check_lock,
+    .xFileControl = io_control,
+    .xSectorSize = io_sector_size,
+    .xDeviceCharacteristics = io_characteristics,
 };
 
 /* SQLite syncs the folder of a log that it makes, and does not look whether that
@@ -356,20 +357,13 @@ static const sqlite3_io_methods methods = {
 static int
 make_log(const char *path)
 {
-    char dir[4096];
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return SQLITE_CANTOPEN;
     close(fd);
-    snprintf(dir, sizeof(dir), "%s", path);
-    char *slash = strrchr(dir, '/');
-    if (!slash)
-        return SQLITE_CANTOPEN;
-    *slash = '\0';
-    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = fd >= 0 && fsync(fd) == 0 ? SQLITE_OK : SQLITE_IOERR_DIR_FSYNC;
-    if (fd >= 0)
-        close(fd);
+    char *folder = folder_of(path);
+    int rc = folder_sync(folder) == 0 ? SQLITE_OK : SQLITE_IOERR_DIR_FSYNC;
+    free(folder);
     return rc;
 }
 
