@@ -124,8 +124,10 @@ put_end(const struct command_line *line, const struct store_copy *copy)
            (unsigned long long)copy->webhooks, (unsigned long long)copy->events,
            (unsigned long long)copy->waiting);
     if (is_terminal(stdout))
-        fputs("It holds everything but the files beside the database in the server's "
-              "data folder.\n",
+        fputs("It holds everything but admin.key and master.key in the server's data "
+              "folder.\n"
+              "Keep the latter apart from it: what is secret in it opens with that "
+              "alone.\n",
               stderr);
 }
 

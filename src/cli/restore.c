@@ -46,7 +46,10 @@ put_end(const struct store_restore *restore)
            restore->dir, taken, (unsigned long long)copy->channels,
            (unsigned long long)copy->webhooks, (unsigned long long)copy->events);
     put_calls(restore);
-    puts("The keys in it go on working; `pushwire serve --new-key` makes another.");
+    printf("The master key is not in it: before the start, %s needs the master.key of "
+           "the server that was backed up.\n",
+           restore->dir);
+    puts("The API keys in it go on working; `pushwire serve --new-key` makes another.");
 }
 
 int

@@ -19,6 +19,7 @@ async function restored(of, file, args = [], options = {}) {
   const dir = temporaryFolder();
   const done = await run(['restore', file, '--data', path.join(dir, 'data'), ...args]);
   assert.equal(done.code, 0, done.stderr);
+  assert.match(done.stdout, /needs the master\.key of the server that was backed up/);
   copyFileSync(path.join(of.data, 'master.key'), path.join(dir, 'data', 'master.key'));
   const server = new Server({ dir, ...options });
   await server.listening();
