@@ -1,53 +1,21 @@
 /* pushwire backup: a copy of everything that the server keeps, while it runs. The file
  * has its name only when it has been checked. */
-#include <stdarg.h>
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "base/crypto.h"
 #include "cli/client.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/table.h"
 #include "store/copy.h"
-
-#define SHOW_EVERY_US 200000
 
 struct backup {
     struct client *client;
     struct output output;
     struct sha256_sum *sum;
     int64_t bytes;
-    bool progress; /* stderr is a terminal */
-    usec_t shown_us;
+    struct progress progress;
 };
-
-static void show(struct backup *backup, const char *fmt, ...) printf_like(2, 3);
-
-static void
-show(struct backup *backup, const char *fmt, ...)
-{
-    va_list args;
-
-    if (!backup->progress)
-        return;
-    fputc('\r', stderr);
-    va_start(args, fmt);
-    vfprintf(stderr, fmt, args);
-    va_end(args);
-    fputs("\033[K", stderr);
-}
-
-static void
-show_bytes(struct backup *backup, int64_t size)
-{
-    usec_t now_us = clock_mono_us(&clock_system);
-
-    if (now_us - backup->shown_us < SHOW_EVERY_US)
-        return;
-    backup->shown_us = now_us;
-    show(backup, "%.1f of %.1f MiB", (double)backup->bytes / (1 << 20),
-         (double)size / (1 << 20));
-}
 
 static int
 take(void *ctx, struct slice bytes, int64_t size, struct err *err)
@@ -58,7 +26,8 @@ take(void *ctx, struct slice bytes, int64_t size, struct err *err)
         return rc;
     sha256_add(backup->sum, bytes.p, bytes.n);
     backup->bytes += (int64_t)bytes.n;
-    show_bytes(backup, size);
+    progress_show(&backup->progress, backup->bytes,
+                  size > 0 ? (double)backup->bytes / (double)size : PROGRESS_UNKNOWN);
     return 0;
 }
 
@@ -92,7 +61,7 @@ take_all(struct backup *backup, struct store_copy *copy, struct err *err)
     struct reply refusal;
 
     reply_init(&refusal);
-    show(backup, "the server is making the copy");
+    progress_say(&backup->progress, "the server is making the copy");
     int rc =
         client_download(backup->client, "POST", "/v1/backup", &sink, &refusal, err);
     reply_fini(&refusal);
@@ -100,7 +69,7 @@ take_all(struct backup *backup, struct store_copy *copy, struct err *err)
         rc = check_digest(backup, err);
     if (rc != 0)
         return rc;
-    show(backup, "checking the copy");
+    progress_say(&backup->progress, "checking the copy");
     rc = store_copy_check(backup->output.beside, copy, err);
     return rc == 0 ? output_commit(&backup->output, err) : rc;
 }
@@ -134,7 +103,7 @@ put_end(const struct command_line *line, const struct store_copy *copy)
 int
 backup_run(const struct command_line *line)
 {
-    struct backup backup = {.progress = is_terminal(stderr)};
+    struct backup backup = {0};
     struct store_copy copy;
     struct err err = {0};
 
@@ -147,12 +116,13 @@ backup_run(const struct command_line *line)
                                "FILE must be a file: it is checked before it gets "
                                "its name");
     }
+    progress_init(&backup.progress, NULL);
+    backup.progress.quiet = option_on(&line->options, OPTION_JSON);
     backup.sum = sha256_begin();
     rc = client_open(&backup.client, line, &err);
     if (rc == 0)
         rc = take_all(&backup, &copy, &err);
-    if (backup.progress)
-        fputs("\r\033[K", stderr);
+    progress_wipe(&backup.progress);
     sha256_end(backup.sum, NULL);
     client_close(backup.client);
     output_close(&backup.output);

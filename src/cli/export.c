@@ -78,7 +78,7 @@ export_page(struct export *export, struct err *err)
     if (rc != 0)
         return rc;
     export->rows += count_lines(buf_slice(&transfer->answer.body));
-    transfer_show(transfer, export->rows, 0, 0);
+    progress_show(&transfer->progress, export->rows, PROGRESS_UNKNOWN);
     return note_cursor(export, err);
 }
 

@@ -86,6 +86,14 @@ add_sum(const struct import *import, const char *name, int64_t *sum)
         *sum += number;
 }
 
+static double
+share_passed(const struct import *import)
+{
+    const struct input *input = &import->input;
+    return input->size > 0 ? (double)input->passed / (double)input->size
+                           : PROGRESS_UNKNOWN;
+}
+
 static int
 note_stored(struct import *import, size_t lines, struct err *err)
 {
@@ -96,8 +104,7 @@ note_stored(struct import *import, size_t lines, struct err *err)
     add_sum(import, "replaced", &import->replaced);
     add_sum(import, "events", &import->events);
     import->stored += (int64_t)lines;
-    transfer_show(&import->transfer, import->stored, import->input.passed,
-                  import->input.size);
+    progress_show(&import->transfer.progress, import->stored, share_passed(import));
     return 0;
 }
 
@@ -242,7 +249,7 @@ stop(struct import *import, const struct err *err)
 {
     long long stored = import->stored;
 
-    transfer_hide(&import->transfer);
+    progress_end(&import->transfer.progress);
     int status = command_fail(import->line, err);
     if (stored == 0 && !import->unsure) {
         fputs("No line is stored.\n", stderr);
@@ -275,7 +282,7 @@ run(struct import *import)
     input_close(&import->input);
     if (rc != 0)
         return stop(import, &err);
-    transfer_hide(&import->transfer);
+    progress_end(&import->transfer.progress);
     put_sums(import);
     return DONE;
 }
