@@ -250,11 +250,13 @@ check_run(const struct command_line *line)
     int rc = targets_read(&check.guard, &line->options, &err);
     if (rc == 0)
         rc = targets_dns(&line->options, servers, &err);
+    bool misused = rc == E_INVALID;
     if (rc == 0)
         rc = find_out(&check, servers[0] ? servers : NULL, &err);
     if (rc != 0) {
         guard_fini(&check.guard);
-        return command_fail(line, &err);
+        return misused ? command_misused(line, "%s", err.text)
+                       : command_fail(line, &err);
     }
     if (option_on(&line->options, OPTION_JSON))
         say_json(&check);

@@ -185,7 +185,10 @@ serve_run(const struct command_line *line)
     setup_log(&line->options);
     raise_descriptors();
 
-    int rc = notify_open(&err);
+    int rc = server_read_targets(&server, &err);
+    bool misused = rc == E_INVALID;
+    if (rc == 0)
+        rc = notify_open(&err);
     if (rc == 0)
         rc = server_open(&server, &err);
     if (rc == 0) {
@@ -196,6 +199,8 @@ serve_run(const struct command_line *line)
         drain(&server);
     }
     server_close(&server);
+    if (misused)
+        return command_misused(line, "%s", err.text);
     if (rc != 0)
         return refuse_to_start(line, &err);
     log_msg(LOG_INFO, "ended");

@@ -45,6 +45,8 @@ struct server {
 
 /* Shares out the memory; before anything is opened. */
 int server_plan_memory(struct server *server, struct err *err) must_check;
+/* Where calls may go; likewise. E_INVALID: an option makes no sense. */
+int server_read_targets(struct server *server, struct err *err) must_check;
 /* Opens all parts in the order in which they need each other; what is open after a
  * failure is closed by server_close too. */
 int server_open(struct server *server, struct err *err) must_check;

@@ -300,13 +300,16 @@ open_geoip(struct server *server, struct err *err)
 }
 
 int
-server_open(struct server *server, struct err *err)
+server_read_targets(struct server *server, struct err *err)
 {
     int rc = targets_read(&server->guard, server->options, err);
-    if (rc == 0)
-        rc = targets_dns(server->options, server->dns, err);
-    if (rc == 0)
-        rc = bind_listeners(server, err);
+    return rc == 0 ? targets_dns(server->options, server->dns, err) : rc;
+}
+
+int
+server_open(struct server *server, struct err *err)
+{
+    int rc = bind_listeners(server, err);
     if (rc == 0)
         rc = server_become_user(server, err);
     if (rc == 0)

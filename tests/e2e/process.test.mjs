@@ -175,6 +175,8 @@ test('a wrong option is refused with what it may have meant', async () => {
     [['--window', '0'], /window/], [['--window'], /window/], [['--max-request', '1XB'], /max-request/],
     [['--deadline', '5 parsecs'], /deadline/], [['--log', 'xml'], /text.*json|json.*text/],
     [['--listen', 'nowhere'], /listen/], [['--listen', '127.0.0.1:99999'], /listen/],
+    [['--allow', 'nonsense'], /--allow nonsense/], [['--deny', '10.0.0.0/40'], /--deny/],
+    [['--ports', '443,0'], /--ports/], [['--dns', 'nowhere:x'], /--dns/],
   ]) {
     const { code, stderr } = await serve(args);
     assert.equal(code, 2, `${args}: ${stderr}`);

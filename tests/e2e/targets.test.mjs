@@ -466,7 +466,7 @@ test('pushwire check says what the server would do, and why', async () => {
     assert.equal((await run(['check', url, '--config', config])).code, code, url);
   }
   assert.equal((await run(['check', 'https://8.8.8.8/'])).code, 0);
-  assert.equal((await run(['check', 'https://8.8.8.8/', '--allow', 'nonsense'])).code, 1);
+  assert.equal((await run(['check', 'https://8.8.8.8/', '--allow', 'nonsense'])).code, 2);
 });
 
 test.after(async () => {
