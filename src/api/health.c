@@ -11,6 +11,7 @@ answer_text(struct api_request *r, unsigned status, const char *text)
 {
     size_t n = strlen(text);
     httpd_answer_header(r->req, "Cache-Control", "no-store");
+    httpd_answer_header(r->req, "X-Content-Type-Options", "nosniff");
     api_answer(r->req, status, "text/plain; charset=utf-8", xstrndup(text, n), n);
 }
 
@@ -139,6 +140,7 @@ metrics_done(struct engine_counts *counts)
         return;
     }
     size_t n = out->n;
+    httpd_answer_header(r->req, "X-Content-Type-Options", "nosniff");
     api_answer(r->req, 200, "text/plain; version=0.0.4; charset=utf-8", buf_take(out),
                n);
 }

@@ -96,8 +96,6 @@ test('what strangers wrote comes back as JSON that is whole, and changed no tabl
 
 // ---- browsers ----
 
-const plain = /^\/(healthz|metrics)$/; // text/plain, with nothing of strangers
-
 test('pages of other origins get no leave to read, and nothing to guess a type from', async (t) => {
   const server = await Server.start();
   t.after(() => server.stop());
@@ -105,13 +103,13 @@ test('pages of other origins get no leave to read, and nothing to guess a type f
   await server.webhook('c', 'http://127.0.0.1:9/', { description: '<script>alert(1)</script>' });
   const origin = { origin: 'https://evil.example' };
   for (const target of ['/v1/channels', '/v1/channels/c', '/v1/channels/c/webhooks', '/v1/keys', '/nowhere',
-    '/healthz', '/metrics', '/channels', '/channel/c/config']) {
+    '/healthz', '/readyz', '/metrics', '/channels', '/channel/c/config']) {
     for (const key of [server.key, null]) {
       const answered = await server.call('GET', target, { key, headers: origin });
       for (const name of Object.keys(answered.headers)) assert.doesNotMatch(name, /^access-control-/, target);
       assert.equal(answered.headers['set-cookie'], undefined, target);
       assert.doesNotMatch(answered.headers['content-type'] ?? '', /html|javascript|svg/, target);
-      if (!plain.test(target)) assert.equal(answered.headers['x-content-type-options'], 'nosniff', target);
+      assert.equal(answered.headers['x-content-type-options'], 'nosniff', target);
     }
     const preflight = await server.call('OPTIONS', target, {
       key: null,
