@@ -32,6 +32,8 @@
 /* After a list has had the store's time for so long, others have it for this many times
  * as long. */
 #define SCAN_REST 4
+/* But no longer than this: the machine may have slept in the middle of it. */
+#define SCAN_REST_MAX_US (1000 * 1000)
 
 /* Rows whose time is over, likewise; with a group, and a quarter of its own. */
 #define RETAIN_IDLE 200
@@ -422,7 +424,8 @@ scan_step(struct sqlite_store *s)
     else
         complete(s, op);
     usec_t end_us = clock_mono_us(s->clock);
-    s->scan_at_us = end_us + (end_us - begin_us) * SCAN_REST;
+    usec_t rest_us = (end_us - begin_us) * SCAN_REST;
+    s->scan_at_us = end_us + (rest_us < SCAN_REST_MAX_US ? rest_us : SCAN_REST_MAX_US);
     s->worked = false;
 }
 

@@ -23,6 +23,7 @@ static sqlite3_vfs faulty;
 struct file {
     sqlite3_file base;
     sqlite3_file *real;
+    bool database; /* not its log */
 };
 
 static sqlite3_file *
@@ -31,15 +32,23 @@ real_of(sqlite3_file *file)
     return ((struct file *)file)->real;
 }
 
+static bool
+is_meant(const sqlite3_file *file, enum fault_on what)
+{
+    if (state.on == FAULT_ON_DATABASE)
+        return what == FAULT_ON_WRITE && ((const struct file *)file)->database;
+    return state.on == what || state.on == FAULT_ON_ALL;
+}
+
 /* SQLITE_OK, or what this write or sync fails with. */
 static int
-turn(enum fault_on what)
+turn(const sqlite3_file *file, enum fault_on what)
 {
     int rc = SQLITE_OK;
     pthread_mutex_lock(&state.mutex);
     state.writes++;
     state.syncs += what == FAULT_ON_SYNC;
-    if (state.countdown && (state.on == what || state.on == FAULT_ON_ALL)) {
+    if (state.countdown && is_meant(file, what)) {
         if (state.countdown == 1) {
             rc = state.fault == FAULT_FULL ? SQLITE_FULL
                  : what == FAULT_ON_SYNC   ? SQLITE_IOERR_FSYNC
@@ -121,7 +130,7 @@ file_read(sqlite3_file *file, void *bytes, int n, sqlite3_int64 at)
 static int
 file_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at)
 {
-    int rc = turn(FAULT_ON_WRITE);
+    int rc = turn(file, FAULT_ON_WRITE);
     return rc ? rc : real_of(file)->pMethods->xWrite(real_of(file), bytes, n, at);
 }
 
@@ -136,9 +145,8 @@ file_truncate(sqlite3_file *file, sqlite3_int64 size)
 static int
 file_sync(sqlite3_file *file, int flags)
 {
-    (void)file;
     (void)flags;
-    return turn(FAULT_ON_SYNC);
+    return turn(file, FAULT_ON_SYNC);
 }
 
 static int
@@ -208,6 +216,7 @@ vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *out, int flags,
     struct file *file = (struct file *)out;
     file->base.pMethods = NULL;
     file->real = (sqlite3_file *)(file + 1);
+    file->database = flags & SQLITE_OPEN_MAIN_DB;
     int rc = real->xOpen(real, name, file->real, flags, out_flags);
     if (rc == SQLITE_OK)
         file->base.pMethods = &methods;

@@ -9,7 +9,8 @@
 #define FAULTY_VFS "faulty"
 
 enum fault { FAULT_NONE, FAULT_FULL, FAULT_IO };
-enum fault_on { FAULT_ON_WRITE, FAULT_ON_SYNC, FAULT_ON_ALL };
+/* Writes to the database itself are those of checkpoints: the log goes on. */
+enum fault_on { FAULT_ON_WRITE, FAULT_ON_SYNC, FAULT_ON_ALL, FAULT_ON_DATABASE };
 
 void faulty_vfs_register(void); /* any number of times */
 /* The n-th of these from now (1 = the next) fails, once. n 0 = none. */

@@ -411,6 +411,42 @@ one_subscription_is_read_in_its_order(void **state)
     assert_string_equal(turns.order, "lt");
 }
 
+static bool
+sleep_a_day(struct store_subscriptions *list, const struct subscription_row *row)
+{
+    (void)list;
+    (void)row;
+    world_advance(turns.world, 24 * 3600 * 1000L);
+    return true;
+}
+
+static void
+page_done(struct store_op *op)
+{
+    (void)op;
+    note_turn('l');
+}
+
+static void
+a_machine_that_slept_in_the_middle_of_a_list_shuts_out_no_other(void **state)
+{
+    struct world *world = *state;
+    uint64_t shop = put_channel(world, "shop");
+    put_many(world, shop, 1, 0);
+    turns_init(world, shop, 1);
+    turns.list.each = sleep_a_day;
+    assert_int_equal(world_run(world, &turns.list.op), 0);
+
+    turns_init(world, shop, 1);
+    turns.list.op.done = page_done;
+    store_submit(world->store, &turns.list.op);
+    put_subscription(world, shop, "others", 99, false); /* have their share first */
+    world_advance(world, 1000);
+    put_subscription(world, shop, "s0", 98, false);
+    put_subscription(world, shop, "s0", 97, false);
+    assert_string_equal(turns.order, "l");
+}
+
 static void
 a_stop_waits_for_no_list_to_get_its_turn(void **state)
 {
@@ -548,6 +584,7 @@ main(void)
         TEST(a_list_comes_after_the_changes_that_were_submitted_with_it),
         TEST(lists_and_changes_take_turns),
         TEST(one_subscription_is_read_in_its_order),
+        TEST(a_machine_that_slept_in_the_middle_of_a_list_shuts_out_no_other),
         TEST(a_stop_waits_for_no_list_to_get_its_turn),
         TEST(a_touch_that_changes_nothing_writes_nothing),
         TEST(a_page_costs_no_more_when_many_have_the_same),
