@@ -20,6 +20,7 @@ dispatch_new(const struct dispatch_options *options)
     window_pool_init(&dispatch->pool, options->slots, options->window);
     pace_init(&dispatch->pace, options->drain_total);
     heap_init(&dispatch->paced);
+    heap_init(&dispatch->probes);
     smap_init(&dispatch->hosts);
     map_init(&dispatch->channels);
     map_init(&dispatch->lanes);
@@ -103,6 +104,7 @@ dispatch_free(struct dispatch *dispatch)
     while ((lane = map_next(&dispatch->lanes, &at)) != NULL) {
         lane_leave_channel(dispatch, lane);
         lane_drain_fini(dispatch, lane);
+        lane_probe_fini(dispatch, lane);
         lane_leave_host(dispatch, lane);
         if (lane->target)
             dispatch->options.transport->target_close(dispatch->options.transport,
@@ -115,6 +117,7 @@ dispatch_free(struct dispatch *dispatch)
     map_fini(&dispatch->channels);
     window_pool_fini(&dispatch->pool);
     heap_fini(&dispatch->paced);
+    heap_fini(&dispatch->probes);
     schedule_fini(&dispatch->schedule);
     dispatch->options.transport->close(dispatch->options.transport);
     free(dispatch);
@@ -161,6 +164,7 @@ start_attempts(struct dispatch *dispatch)
             lane->target = transport->target_open(transport, lane->webhook);
         call->sent = webhook_ref(lane->webhook);
         call->number = window->starts;
+        lane->has_probe = false;
         host_take(call);
         call->attempt = (struct attempt){
             .event_id = call->event->id,
@@ -229,6 +233,7 @@ dispatch_turn(struct dispatch *dispatch)
     if (!dispatch->stopping) {
         start_reads(dispatch, now_ms);
         lanes_drain(dispatch);
+        lanes_probe(dispatch);
         start_attempts(dispatch);
     }
     outcomes_submit(dispatch, now_ms);
@@ -236,7 +241,8 @@ dispatch_turn(struct dispatch *dispatch)
 
     msec_t next = MSEC_NEVER;
     if (!dispatch->stopping)
-        next = earlier(schedule_due(&dispatch->schedule), lanes_drain_due(dispatch));
+        next = earlier(schedule_due(&dispatch->schedule),
+                       earlier(lanes_drain_due(dispatch), lanes_probe_due(dispatch)));
     if (dispatch->refused && dispatch->refused_at_ms < next)
         next = dispatch->refused_at_ms;
     return next;

@@ -22,6 +22,7 @@ lane_get_or_new(struct dispatch *dispatch, uint64_t webhook)
     lane->webhook_number = webhook;
     lane->noted.due_ms = MSEC_NEVER;
     lane_drain_init(dispatch, lane);
+    lane_probe_init(lane);
     schedule_add(&dispatch->schedule, &lane->entry,
                  (struct schedule_place){.due_ms = MSEC_NEVER, .event = UINT64_MAX});
     map_put(&dispatch->lanes, webhook, 0, lane);
@@ -68,6 +69,7 @@ lane_free(struct dispatch *dispatch, struct lane *lane)
     map_remove(&dispatch->lanes, lane->webhook_number, 0);
     lane_leave_channel(dispatch, lane);
     lane_drain_fini(dispatch, lane);
+    lane_probe_fini(dispatch, lane);
     lane_leave_host(dispatch, lane);
     schedule_remove(&dispatch->schedule, &lane->entry);
     if (lane->target)
@@ -94,6 +96,7 @@ lane_update(struct dispatch *dispatch, struct lane *lane)
     lane->drains = lane_may_drain(dispatch, lane);
     bool has_work = lane->drains || lane->ready[LANE_FRESH].n > 0 ||
                     lane->ready[LANE_SPILLED].n > 0;
+    has_work = lane_may_probe(dispatch, lane, has_work);
     window_want(&dispatch->pool, &lane->window,
                 lane_asks_host(dispatch, lane, has_work));
     size_t read = lane->ready[LANE_SPILLED].n + lane->ready[LANE_BACKLOG].n;
@@ -104,6 +107,15 @@ lane_update(struct dispatch *dispatch, struct lane *lane)
     bool over = (lane->webhook && lane->webhook->deleted) || lane->lease == 0;
     if (over && lane->calls == 0 && !lane->reading)
         lane_free(dispatch, lane);
+}
+
+msec_t
+lanes_due(const struct dispatch *dispatch, const struct heap *heap)
+{
+    const struct heap_node *first = heap_top(heap);
+    if (!first)
+        return MSEC_NEVER;
+    return (first->key + dispatch->clock->steady_offset_us + 999) / 1000;
 }
 
 void

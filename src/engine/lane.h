@@ -55,7 +55,10 @@ struct lane {
     bool has_turn;           /* taken for its next call, which may start at turn_us */
     bool drains;             /* that has come */
     usec_t turn_us;
-    struct heap_node paced;      /* while it has not */
+    struct heap_node paced; /* while it has not */
+    bool has_probe;         /* taken while it is failing: may start at probe_us */
+    usec_t probe_us;
+    struct heap_node probe;      /* until then */
     struct schedule_place noted; /* while reading: the earliest place that came up */
 };
 
@@ -78,6 +81,8 @@ struct dispatch {
     struct window_pool pool;
     struct pace pace;    /* of all backlogs */
     struct heap paced;   /* lanes whose backlog has its turn later */
+    struct heap probes;  /* likewise failing lanes */
+    usec_t probe_us;     /* whose next turn is not before this, mono */
     struct map channels; /* channel number → struct window_group */
     struct smap hosts;   /* host and port → struct host */
     struct map lanes;    /* webhook number → struct lane */
@@ -132,6 +137,20 @@ bool lane_asks_host(struct dispatch *dispatch, struct lane *lane, bool has_work)
 bool lane_host_is_full(const struct dispatch *dispatch, const struct lane *lane);
 void host_take(struct live_call *call); /* its attempt begins */
 void host_give(struct dispatch *dispatch, struct live_call *call); /* and has ended */
+
+/* lane_probe.c */
+/* Was its last attempt a failure? */
+bool lane_is_failing(const struct lane *lane);
+void lane_probe_init(struct lane *lane);
+void lane_probe_fini(struct dispatch *dispatch, struct lane *lane);
+/* May it want a turn, given that it has work or not? If it is failing only when its
+ * probe's time has come; until then lanes_probe looks again in time. */
+bool lane_may_probe(struct dispatch *dispatch, struct lane *lane, bool has_work);
+void lanes_probe(struct dispatch *dispatch);
+msec_t lanes_probe_due(const struct dispatch *dispatch); /* steady; MSEC_NEVER */
+
+/* When the first of a heap of lanes that wait for a time (mono) is due. */
+msec_t lanes_due(const struct dispatch *dispatch, const struct heap *heap);
 
 /* lane_drain.c */
 void lane_drain_init(struct dispatch *dispatch, struct lane *lane);

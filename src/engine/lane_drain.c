@@ -76,10 +76,7 @@ lanes_drain(struct dispatch *dispatch)
 msec_t
 lanes_drain_due(const struct dispatch *dispatch)
 {
-    const struct heap_node *first = heap_top(&dispatch->paced);
-    if (!first)
-        return MSEC_NEVER;
-    return (first->key + dispatch->clock->steady_offset_us + 999) / 1000;
+    return lanes_due(dispatch, &dispatch->paced);
 }
 
 /* ---- outages ---- */
@@ -87,7 +84,7 @@ lanes_drain_due(const struct dispatch *dispatch)
 static bool
 is_dead(const struct lane *lane)
 {
-    return lane->failing_since_ms != MSEC_NEVER && lane->window.limit == 1;
+    return lane_is_failing(lane) && lane->window.limit == 1;
 }
 
 size_t
@@ -127,18 +124,18 @@ void
 lane_heard(struct dispatch *dispatch, struct lane *lane, bool ok)
 {
     msec_t now_ms = clock_steady_ms(dispatch->clock);
+    bool was_failing = lane_is_failing(lane);
     if (!ok) {
-        if (lane->failing_since_ms == MSEC_NEVER)
+        if (!was_failing)
             lane->failing_since_ms = now_ms;
         lane->failures++;
-        return;
+    } else {
+        if (was_failing && now_ms - lane->failing_since_ms >= OUTAGE_MS)
+            lane_begin_backlog(dispatch, lane);
+        starts_anew(lane);
     }
-    if (lane->failing_since_ms != MSEC_NEVER &&
-        now_ms - lane->failing_since_ms >= OUTAGE_MS) {
-        lane_begin_backlog(dispatch, lane);
+    if (was_failing == ok)
         lane_update(dispatch, lane); /* stays: the call is still in memory */
-    }
-    starts_anew(lane);
 }
 
 msec_t
