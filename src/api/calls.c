@@ -34,6 +34,10 @@ call_write(struct json_out *json, const struct call_record *call)
     json_str(json, "webhook", id);
     json_str(json, "type", event_type_name(call->type));
     json_strn(json, "subscription", call->subscription);
+    if (call->notification.n)
+        json_strn(json, "notification", call->notification);
+    else
+        json_null(json, "notification");
     json_str(json, "state", call_state_name(call->state));
     json_i64(json, "attempts", call->attempts);
     json_time(json, "nextAttemptAt",
@@ -48,6 +52,33 @@ call_write(struct json_out *json, const struct call_record *call)
         json_null(json, "lastAttempt");
     }
     json_time(json, "createdAt", call->created_ms);
+}
+
+static void
+write_step(struct json_out *json, const char *name, usec_t us)
+{
+    if (us < 0)
+        json_null(json, name);
+    else
+        json_f64(json, name, (double)us / 1000);
+}
+
+static void
+write_timings(struct json_out *json, const struct attempt_record *attempt)
+{
+    const struct attempt_timings *timings = &attempt->timings;
+
+    json_object(json, "timings");
+    write_step(json, "dnsMs", timings->dns_us);
+    write_step(json, "connectMs", timings->connect_us);
+    write_step(json, "tlsMs", timings->tls_us);
+    write_step(json, "firstByteMs", timings->first_byte_us);
+    write_step(json, "totalMs", attempt->duration_us);
+    if (timings->reused < 0)
+        json_null(json, "reused");
+    else
+        json_bool(json, "reused", timings->reused > 0);
+    json_object_end(json);
 }
 
 /* ---- list ---- */
@@ -78,7 +109,7 @@ list_done(struct engine_calls *list)
     uint64_t webhook = r->cut ? r->last_webhook : list->next_webhook;
     char cursor[ID_TEXT];
     call_id_format(cursor, event, webhook);
-    api_page_end(r, event || webhook ? cursor : NULL);
+    api_history_end(r, event || webhook ? cursor : NULL, event);
 }
 
 void
@@ -102,6 +133,8 @@ calls_list(struct api_request *r)
         .webhook = r->query.webhook,
         .types = r->query.types,
         .subscription = slice_of(r->query.subscription),
+        .notification = slice_of(r->query.notification),
+        .error = slice_of(r->query.error),
         .since_key = r->query.since_key,
         .before_event = event,
         .before_webhook = webhook,
@@ -111,7 +144,7 @@ calls_list(struct api_request *r)
     };
     api_page_begin(r);
     if (event < list->since_key || event == 0) {
-        api_page_end(r, NULL);
+        api_history_end(r, NULL, 0);
         return;
     }
     httpd_hold(r->req);
@@ -138,7 +171,10 @@ show_attempt(struct engine_call *read, const struct attempt_record *attempt)
         return;
     json_object(&r->json, NULL);
     write_attempt(&r->json, attempt);
+    write_timings(&r->json, attempt);
     json_strn(&r->json, "response", attempt->response);
+    json_bool(&r->json, "responseTruncated",
+              attempt->response.n >= RESPONSE_KEPT_BYTES);
     json_object_end(&r->json);
 }
 

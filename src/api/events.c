@@ -303,7 +303,7 @@ list_done(struct engine_events *list)
     uint64_t next = r->cut ? r->last_event : list->next_key;
     char cursor[ID_TEXT];
     event_id_format(cursor, next);
-    api_page_end(r, next ? cursor : NULL);
+    api_history_end(r, next ? cursor : NULL, next);
 }
 
 void
@@ -320,6 +320,7 @@ events_list(struct api_request *r)
         .channel = r->channel->number,
         .types = r->query.types,
         .subscription = slice_of(r->query.subscription),
+        .notification = slice_of(r->query.notification),
         .since_key = r->query.since_key,
         .before_key = before < r->query.before_key ? before : r->query.before_key,
         .limit = r->query.limit,
@@ -328,7 +329,7 @@ events_list(struct api_request *r)
     };
     api_page_begin(r);
     if (list->before_key <= list->since_key) {
-        api_page_end(r, NULL);
+        api_history_end(r, NULL, 0);
         return;
     }
     httpd_hold(r->req);

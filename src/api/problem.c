@@ -224,6 +224,15 @@ api_page_end(struct api_request *r, const char *cursor)
     api_json_end(r, 200);
 }
 
+void
+api_history_end(struct api_request *r, const char *cursor, uint64_t event)
+{
+    json_array_end(&r->json);
+    json_str(&r->json, "nextCursor", cursor);
+    json_time(&r->json, "searchedTo", cursor ? event_key_ms(event) : MSEC_NEVER);
+    api_json_end(r, 200);
+}
+
 static void
 delete_done(struct engine_change *change)
 {

@@ -108,15 +108,38 @@ read_state(struct query *query, const char *value, struct err *err)
 }
 
 static int
-read_subscription(struct query *query, const char *value, struct err *err)
+read_id(const char *name, const char *value, char out[ID_MAX + 1], struct err *err)
 {
     struct slice id = slice_of(value);
     if (!id_valid(id))
         return err_set(err, E_INVALID,
-                       "subscription must be an id: 1 to 64 characters of "
-                       "A-Z a-z 0-9 _ . -");
-    memcpy(query->subscription, id.p, id.n);
-    query->subscription[id.n] = '\0';
+                       "%s must be an id: 1 to 64 characters of A-Z a-z 0-9 _ . -",
+                       name);
+    memcpy(out, id.p, id.n);
+    out[id.n] = '\0';
+    return 0;
+}
+
+static int
+read_subscription(struct query *query, const char *value, struct err *err)
+{
+    return read_id("subscription", value, query->subscription, err);
+}
+
+static int
+read_notification(struct query *query, const char *value, struct err *err)
+{
+    return read_id("notification", value, query->notification, err);
+}
+
+static int
+read_error(struct query *query, const char *value, struct err *err)
+{
+    size_t n = strlen(value);
+    if (n == 0 || n > QUERY_ERROR_MAX)
+        return err_set(err, E_INVALID, "error must have 1 to %d bytes",
+                       QUERY_ERROR_MAX);
+    memcpy(query->error, value, n + 1);
     return 0;
 }
 
@@ -292,6 +315,8 @@ static const struct parameter {
     {"cursor", QUERY_CURSOR, read_cursor},
     {"type", QUERY_TYPE, read_type},
     {"subscription", QUERY_SUBSCRIPTION, read_subscription},
+    {"notification", QUERY_NOTIFICATION, read_notification},
+    {"error", QUERY_ERROR, read_error},
     {"since", QUERY_SINCE, read_since},
     {"until", QUERY_UNTIL, read_until},
     {"state", QUERY_STATE, read_state},

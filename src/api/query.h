@@ -25,11 +25,13 @@ enum {
     QUERY_VALUE = 1 << 15,
     QUERY_SYNCED_SINCE = 1 << 16,
     QUERY_EMIT = 1 << 17,
+    QUERY_NOTIFICATION = 1 << 18,
+    QUERY_ERROR = 1 << 19,
     QUERY_FREE = 1 << 30, /* whatever it is: the handler looks for itself */
     QUERY_PAGE = QUERY_LIMIT | QUERY_CURSOR,
-    QUERY_EVENTS =
-        QUERY_PAGE | QUERY_TYPE | QUERY_SUBSCRIPTION | QUERY_SINCE | QUERY_UNTIL,
-    QUERY_CALLS = QUERY_EVENTS | QUERY_STATE | QUERY_WEBHOOK,
+    QUERY_EVENTS = QUERY_PAGE | QUERY_TYPE | QUERY_SUBSCRIPTION | QUERY_NOTIFICATION |
+                   QUERY_SINCE | QUERY_UNTIL,
+    QUERY_CALLS = QUERY_EVENTS | QUERY_STATE | QUERY_WEBHOOK | QUERY_ERROR,
     QUERY_SUBSCRIPTIONS = QUERY_PAGE | QUERY_INACTIVE | QUERY_TOPIC | QUERY_TAG |
                           QUERY_PLATFORM | QUERY_LANGUAGE | QUERY_COUNTRY |
                           QUERY_ATTRIBUTE | QUERY_VALUE | QUERY_SYNCED_SINCE
@@ -37,7 +39,8 @@ enum {
 
 #define QUERY_LIMIT_DEFAULT 50
 #define QUERY_LIMIT_MAX     200
-#define CURSOR_TEXT         80 /* room for a cursor and its NUL */
+#define QUERY_ERROR_MAX     200 /* bytes */
+#define CURSOR_TEXT         80  /* room for a cursor and its NUL */
 
 struct query {
     uint32_t given;
@@ -46,9 +49,11 @@ struct query {
     uint32_t types;  /* bit per event_type */
     uint32_t states; /* bit per call_state */
     char subscription[ID_MAX + 1];
-    uint64_t since_key;  /* since: keys >= */
-    uint64_t before_key; /* until: keys <; UINT64_MAX = no end */
-    uint64_t webhook;    /* 0 = any */
+    char notification[ID_MAX + 1];
+    char error[QUERY_ERROR_MAX + 1]; /* "" = any */
+    uint64_t since_key;              /* since: keys >= */
+    uint64_t before_key;             /* until: keys <; UINT64_MAX = no end */
+    uint64_t webhook;                /* 0 = any */
     /* of subscriptions; their texts are the request's */
     bool inactive; /* when given */
     bool emit;     /* events=true: make events */

@@ -108,6 +108,9 @@ void api_json_end(struct api_request *r, unsigned status);
 /* A list: {"data":[ … ],"nextCursor":…}; NULL when this was all. */
 void api_page_begin(struct api_request *r);
 void api_page_end(struct api_request *r, const char *cursor);
+/* Of a list that goes back in time, also {"searchedTo":…}: down to which time it has
+ * looked, which is that of the event that the cursor stands at; NULL = to the end. */
+void api_history_end(struct api_request *r, const char *cursor, uint64_t event);
 /* What stands for a list's rows that go without an object around them. */
 void api_answer_buf(struct api_request *r, unsigned status, const char *type,
                     struct buf *buf);

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/ids.h"
 #include "base/json.h"
 #include "base/types.h"
 
@@ -71,3 +72,7 @@ int event_batch_parse(struct event_batch *batch, struct slice body,
  * valid by the rules above. */
 int event_sample(struct buf *out, enum event_type type, struct slice channel,
                  struct slice subscription, msec_t now_ms) must_check;
+
+/* Whether an event is about a notification, and the id of that one. `body` has been
+ * read by event_batch_parse before. */
+bool event_notification(struct slice body, char out[ID_MAX + 1]);

@@ -16,10 +16,20 @@ struct event_record {
     struct slice body;
 };
 
+/* How long each step of an attempt took; -1 = it did not happen, or is not known. */
+struct attempt_timings {
+    usec_t dns_us, connect_us, tls_us;
+    usec_t first_byte_us; /* from when the connection was there to the answer */
+    int reused;           /* 1 = a connection that was kept, 0 = a new one, -1 */
+};
+
+#define TIMINGS_UNKNOWN ((struct attempt_timings){-1, -1, -1, -1, -1})
+
 struct attempt_record {
     uint32_t n;   /* from 1, over the whole life of the call */
     msec_t at_ms; /* wall, when it began */
     usec_t duration_us;
+    struct attempt_timings timings; /* not in a call's `last` */
     enum verdict verdict;
     int status;            /* of the HTTP answer; 0 = none */
     struct slice reason;   /* why it is not ok: "timeout", "connection refused", "status
@@ -32,9 +42,11 @@ struct call_record {
     uint64_t webhook;
     enum event_type type;
     struct slice subscription;
-    msec_t created_ms;     /* of the event */
+    struct slice notification; /* n 0 = the event is about none */
+    msec_t created_ms;         /* of the event */
     enum call_state state; /* as shown: waiting, held, succeeded, failed, cancelled */
     uint32_t attempts;     /* made so far */
+    uint32_t tries;        /* of those in this round; not in lists */
     msec_t due_ms;         /* steady; when waiting or held */
     struct slice held_reason;   /* when held */
     struct attempt_record last; /* when attempts > 0, without its response */

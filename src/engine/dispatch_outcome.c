@@ -175,6 +175,7 @@ outcome_note(struct attempt *attempt)
                 .n = call->attempts + 1,
                 .at_ms = attempt->began_wall_ms,
                 .duration_us = attempt->duration_us,
+                .timings = attempt->timings,
                 .verdict = attempt->verdict,
                 .status = attempt->status,
                 .reason = slice_of(attempt->reason),

@@ -240,9 +240,10 @@ void engine_gate(struct engine *engine, struct engine_gate *gate);
 struct engine_events {
     uint64_t channel;
     uint32_t types;
-    struct slice subscription; /* bytes until done */
-    uint64_t since_key;        /* keys >= */
-    uint64_t before_key;       /* keys <; UINT64_MAX = from the newest */
+    struct slice subscription; /* bytes until done; likewise below */
+    struct slice notification;
+    uint64_t since_key;  /* keys >= */
+    uint64_t before_key; /* keys <; UINT64_MAX = from the newest */
     size_t limit;
     void (*each)(struct engine_events *list,
                  const struct event_record *event); /* on the store's thread */
@@ -267,7 +268,9 @@ struct engine_calls {
     uint32_t states;  /* bit per shown call_state */
     uint64_t webhook; /* 0 = any */
     uint32_t types;
-    struct slice subscription;
+    struct slice subscription; /* bytes until done; likewise below */
+    struct slice notification;
+    struct slice error; /* see store_calls */
     uint64_t since_key;
     uint64_t before_event, before_webhook; /* both UINT64_MAX = from the newest */
     size_t limit;

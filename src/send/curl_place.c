@@ -199,6 +199,7 @@ request_locate(struct request *request)
         lookup->addresses[0] = place->literal;
         return arrive(request);
     }
+    request->looked_up = true;
     lookup->host = place->host;
     lookup->give_up_us = request->deadline_us;
     lookup->done = lookup_done;

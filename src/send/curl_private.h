@@ -88,6 +88,7 @@ struct request {
     usec_t began_us, deadline_us;
     usec_t located_us; /* when it was known where to go; 0 = not yet */
     struct lookup lookup;
+    bool looked_up;   /* it was for a name */
     bool not_allowed; /* the guard has refused the target */
     bool aborted;
     const char *refusal; /* why it was not even started; NULL = it was */

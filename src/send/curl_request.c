@@ -368,6 +368,7 @@ request_prepare(struct request *request, struct target *target, struct attempt *
     request->began_us = clock_mono_us(clock);
     request->deadline_us = deadline_us(request);
     request->located_us = 0;
+    request->looked_up = false;
     attempt->began_wall_ms = clock_wall_us(clock) / 1000;
 
     request->not_allowed = !target->url;
@@ -401,12 +402,31 @@ time_of(CURL *easy, CURLINFO info)
     return curl_easy_getinfo(easy, info, &value) == CURLE_OK ? value : 0;
 }
 
-/* libcurl counts from when it was started. */
-static usec_t
-time_after(CURL *easy, CURLINFO info, usec_t before_us)
+/* libcurl counts from when it was started; here each step counts from the one before.
+ * Of a connection that was there already neither connecting nor TLS is a step. */
+static struct attempt_timings
+timings_of(const struct request *request)
 {
-    usec_t us = time_of(easy, info);
-    return us ? us + before_us : 0;
+    CURL *easy = request->easy;
+    usec_t connect_us = time_of(easy, CURLINFO_CONNECT_TIME_T);
+    usec_t tls_us = time_of(easy, CURLINFO_APPCONNECT_TIME_T);
+    usec_t ready_us = time_of(easy, CURLINFO_PRETRANSFER_TIME_T);
+    usec_t first_us = time_of(easy, CURLINFO_STARTTRANSFER_TIME_T);
+    struct attempt_timings timings = TIMINGS_UNKNOWN;
+    long connections = 0;
+
+    if (request->looked_up)
+        timings.dns_us = request->located_us - request->began_us;
+    curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections);
+    if (ready_us > 0)
+        timings.reused = connections == 0;
+    if (connections > 0 && connect_us > 0)
+        timings.connect_us = connect_us;
+    if (connections > 0 && tls_us > connect_us)
+        timings.tls_us = tls_us - connect_us;
+    if (request->answer.header_bytes > 0 && ready_us > 0 && first_us >= ready_us)
+        timings.first_byte_us = first_us - ready_us;
+    return timings;
 }
 
 static const char *
@@ -511,20 +531,15 @@ void
 request_finish(struct request *request, CURLcode code)
 {
     struct attempt *attempt = request->attempt;
-    CURL *easy = request->easy;
 
+    attempt->timings = TIMINGS_UNKNOWN;
     attempt->duration_us =
         clock_mono_us(request->transport->options.clock) - request->began_us;
     if (request->not_allowed) {
         /* Not even a time: whether something is there is nobody's business. */
         attempt->duration_us = 0;
     } else if (!request->refusal && request->located_us) {
-        usec_t before_us = request->located_us - request->began_us;
-        attempt->dns_us = before_us;
-        attempt->connect_us = time_after(easy, CURLINFO_CONNECT_TIME_T, before_us);
-        attempt->tls_us = time_after(easy, CURLINFO_APPCONNECT_TIME_T, before_us);
-        attempt->first_byte_us =
-            time_after(easy, CURLINFO_STARTTRANSFER_TIME_T, before_us);
+        attempt->timings = timings_of(request);
     }
     remove_token(request);
     if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY)

@@ -35,8 +35,7 @@ struct attempt {
                         … */
     msec_t began_wall_ms;
     usec_t duration_us;
-    usec_t dns_us, connect_us, tls_us,
-        first_byte_us;     /* since the start; 0 = not reached */
+    struct attempt_timings timings;
     msec_t retry_after_ms; /* what the receiver asked for, 0 = nothing; at most 24 h */
     char *response;        /* what is kept of the answer's body; valid during done */
     size_t response_len;   /* at most RESPONSE_KEPT_BYTES */

@@ -51,10 +51,13 @@ memory_due(struct memory_store *m, struct store_op *op)
 
 static bool
 event_matches(const struct event_record *event, uint32_t types,
-              struct slice subscription)
+              struct slice subscription, struct slice notification)
 {
+    char about[ID_MAX + 1];
     return types & 1u << event->type &&
-           (subscription.n == 0 || slice_eq(subscription, event->subscription));
+           (subscription.n == 0 || slice_eq(subscription, event->subscription)) &&
+           (notification.n == 0 ||
+            (event_notification(event->body, about) && slice_is(notification, about)));
 }
 
 void
@@ -80,16 +83,18 @@ memory_events(struct memory_store *m, struct store_op *op)
             break;
         }
         last = event->record.key;
-        if (!event_matches(&event->record, list->types, list->subscription))
+        if (!event_matches(&event->record, list->types, list->subscription,
+                           list->notification))
             continue;
         list->each(list, &event->record);
         n++;
     }
 }
 
+/* Its notification is valid as long as `about` is. */
 static struct call_record
 call_record(const struct memory_store *m, const struct memory_event *event,
-            const struct memory_call *call)
+            const struct memory_call *call, char about[ID_MAX + 1])
 {
     const struct webhook *webhook = m->webhooks[call->webhook - 1];
     struct call_record out = {
@@ -100,6 +105,9 @@ call_record(const struct memory_store *m, const struct memory_event *event,
         .created_ms = event->record.created_ms,
         .state = call_shown(call->state, webhook->enabled, webhook->deleted),
     };
+    out.tries = call->tries;
+    if (event_notification(event->record.body, about))
+        out.notification = slice_of(about);
     if (call->state == CALL_WAITING)
         out.due_ms = call->due_ms;
     if (out.state == CALL_HELD)
@@ -117,16 +125,19 @@ static bool
 event_calls(struct memory_store *m, struct store_calls *list,
             const struct memory_event *event, size_t *n, struct call_at *last)
 {
-    if (!event_matches(&event->record, list->types, list->subscription))
+    char about[ID_MAX + 1];
+    if (!event_matches(&event->record, list->types, list->subscription,
+                       list->notification))
         return true;
     for (size_t i = event->n_calls; i-- > 0;) {
         const struct memory_call *call = &event->calls[i];
-        struct call_record out = call_record(m, event, call);
+        struct call_record out = call_record(m, event, call, about);
         if (event->record.key == list->before.event &&
             call->webhook >= list->before.webhook)
             continue;
         if ((list->webhook && call->webhook != list->webhook) ||
-            !(list->states & 1u << out.state))
+            !(list->states & 1u << out.state) ||
+            (list->error.n && !store_text_has(out.last.reason, list->error)))
             continue;
         if (*n == list->limit)
             return false;
@@ -172,6 +183,7 @@ memory_event_read(struct memory_store *m, struct store_op *op)
 {
     struct store_event_read *read = container_of(op, struct store_event_read, op);
     const struct memory_event *event = memory_event(m, read->key);
+    char about[ID_MAX + 1];
 
     if (!event || event->channel != read->channel ||
         !memory_channel(m, read->channel)) {
@@ -180,7 +192,7 @@ memory_event_read(struct memory_store *m, struct store_op *op)
     }
     read->event(read, &event->record);
     for (size_t i = 0; i < event->n_calls; i++) {
-        struct call_record out = call_record(m, event, &event->calls[i]);
+        struct call_record out = call_record(m, event, &event->calls[i], about);
         read->call(read, &out);
     }
 }
@@ -191,12 +203,13 @@ memory_call_read(struct memory_store *m, struct store_op *op)
     struct store_call_read *read = container_of(op, struct store_call_read, op);
     const struct memory_event *event = memory_event(m, read->event);
     const struct memory_call *call = memory_call(event, read->webhook);
+    char about[ID_MAX + 1];
 
     if (!call || event->channel != read->channel || !memory_channel(m, read->channel)) {
         memory_refuse(op, E_NOT_FOUND, "no such call");
         return;
     }
-    struct call_record out = call_record(m, event, call);
+    struct call_record out = call_record(m, event, call, about);
     read->call(read, &out);
     for (size_t i = 0; i < call->n_log; i++)
         read->attempt(read, &call->log[i]);

@@ -19,6 +19,10 @@ struct walk {
     size_t examined;
     struct call_at last; /* examined; the next page begins behind it */
     bool full;           /* there is more than this page holds */
+    /* Of the event that was looked at last; 0 = of none. */
+    uint64_t about_event;
+    bool is_about;
+    char about[ID_MAX + 1];
 };
 
 static bool
@@ -60,6 +64,38 @@ event_matches(const struct store_calls *list, enum event_type type,
            (list->subscription.n == 0 || slice_eq(list->subscription, subscription));
 }
 
+/* Which notification an event is about; it is read when it is needed first. */
+static int
+find_about(struct walk *walk, uint64_t event)
+{
+    if (walk->about_event == event)
+        return 0;
+    int rc = sqlite_notification_of(walk->s, event, walk->about);
+    if (rc < 0)
+        return rc;
+    walk->about_event = event;
+    walk->is_about = rc == 1;
+    return 0;
+}
+
+/* 1 = its event is about what is asked for. */
+static int
+about_matches(struct walk *walk, uint64_t event)
+{
+    struct slice wanted = walk->list->notification;
+    int rc = wanted.n ? find_about(walk, event) : 0;
+    if (rc < 0)
+        return rc;
+    return wanted.n == 0 || (walk->is_about && slice_is(wanted, walk->about));
+}
+
+static bool
+error_matches(const struct store_calls *list, const struct call_record *call)
+{
+    return list->error.n == 0 ||
+           (call->attempts && store_text_has(call->last.reason, list->error));
+}
+
 /* Hands the call over if it matches. Its event is known to. */
 static int
 emit(struct walk *walk, struct call_record *call, enum call_state stored)
@@ -71,9 +107,14 @@ emit(struct walk *walk, struct call_record *call, enum call_state stored)
     if (!(walk->list->states & shown_bit(webhook, stored)))
         return 0;
     int rc = sqlite_call_fill(walk->s, call, stored);
-    if (rc == 0) {
-        walk->list->each(walk->list, call);
-        walk->n++;
+    if (rc == 0 && error_matches(walk->list, call)) {
+        rc = find_about(walk, call->event);
+        if (rc == 0 && walk->is_about)
+            call->notification = slice_of(walk->about);
+        if (rc == 0) {
+            walk->list->each(walk->list, call);
+            walk->n++;
+        }
     }
     sqlite_reset(walk->s, STMT_ATTEMPT_GET);
     return rc;
@@ -139,6 +180,8 @@ walk_events(struct walk *walk)
         rc = 0;
         if (examine(walk, before(at, list->before) ? at : list->before) &&
             event_matches(list, type, subscription))
+            rc = about_matches(walk, event);
+        if (rc == 1)
             rc = walk_event(walk, event, type, subscription);
         if (rc < 0 || walk->full) {
             sqlite_reset(s, get);
@@ -217,7 +260,10 @@ emit_found(struct walk *walk, struct call_at at, bool ended, enum call_state sto
     call.type = (enum event_type)sqlite_col(s, STMT_EVENT_HEAD, 0);
     call.subscription = sqlite_col_bytes(s, STMT_EVENT_HEAD, 1);
     rc = 0;
-    if (event_matches(walk->list, call.type, call.subscription)) {
+    if (event_matches(walk->list, call.type, call.subscription))
+        rc = about_matches(walk, at.event);
+    if (rc == 1) {
+        rc = 0;
         if (!ended) {
             sqlite_key(s, STMT_CALL_GET, 1, at.event);
             sqlite_key(s, STMT_CALL_GET, 2, at.webhook);

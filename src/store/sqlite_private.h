@@ -81,6 +81,7 @@ enum sqlite_stmt {
     STMT_ATTEMPT_LIST,
     STMT_EVENT_HEADS,
     STMT_EVENT_HEAD,
+    STMT_EVENT_BODY,
     STMT_WAITING_OF,
     STMT_ENDED,
     STMT_SUBSCRIPTION_BY_ID,
@@ -298,6 +299,11 @@ void sqlite_blob(struct sqlite_store *s, enum sqlite_stmt stmt, int at,
 int64_t sqlite_col(struct sqlite_store *s, enum sqlite_stmt stmt, int col);
 uint64_t sqlite_col_key(struct sqlite_store *s, enum sqlite_stmt stmt, int col);
 struct slice sqlite_col_bytes(struct sqlite_store *s, enum sqlite_stmt stmt, int col);
+/* A number that is NULL when it is negative. */
+void sqlite_int_or_null(struct sqlite_store *s, enum sqlite_stmt stmt, int at,
+                        int64_t value);
+int64_t sqlite_col_or(struct sqlite_store *s, enum sqlite_stmt stmt, int col,
+                      int64_t otherwise);
 
 /* ---- sqlite_log.c ---- */
 
@@ -475,6 +481,10 @@ int sqlite_counts(struct sqlite_store *s, struct store_op *op) must_check;
  * STMT_ATTEMPT_GET must be reset when the record has been used. */
 int sqlite_call_fill(struct sqlite_store *s, struct call_record *call,
                      enum call_state stored) must_check;
+
+/* 1 = the event is about this notification, 0 = about none, or there is no event. */
+int sqlite_notification_of(struct sqlite_store *s, uint64_t event,
+                           char out[ID_MAX + 1]) must_check;
 
 /* sqlite_touch.c */
 int sqlite_touch(struct sqlite_store *s, struct store_op *op) must_check;

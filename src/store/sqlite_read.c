@@ -51,6 +51,18 @@ sqlite_due(struct sqlite_store *s, struct store_op *op)
 
 /* ---- events ---- */
 
+static bool
+event_listed(const struct store_events *list, const struct event_record *event)
+{
+    char notification[ID_MAX + 1];
+    if (!(list->types & 1u << event->type) ||
+        (list->subscription.n && !slice_eq(event->subscription, list->subscription)))
+        return false;
+    return list->notification.n == 0 ||
+           (event_notification(event->body, notification) &&
+            slice_is(list->notification, notification));
+}
+
 int
 sqlite_events(struct sqlite_store *s, struct store_op *op)
 {
@@ -80,17 +92,15 @@ sqlite_events(struct sqlite_store *s, struct store_op *op)
             rc = sqlite_damaged(s, no_type);
             break;
         }
-        struct slice subscription = sqlite_col_bytes(s, get, 2);
-        if (!(list->types & 1u << type) ||
-            (list->subscription.n && !slice_eq(subscription, list->subscription)))
-            continue;
         struct event_record event = {
             .key = last,
             .type = type,
             .created_ms = event_key_ms(last),
-            .subscription = subscription,
+            .subscription = sqlite_col_bytes(s, get, 2),
             .body = sqlite_col_bytes(s, get, 3),
         };
+        if (!event_listed(list, &event))
+            continue;
         list->each(list, &event);
         n++;
     }
@@ -162,11 +172,33 @@ event_get(struct sqlite_store *s, uint64_t channel, uint64_t key,
     return event->type < EVENT_TYPES ? 1 : sqlite_damaged(s, no_type);
 }
 
+int
+sqlite_notification_of(struct sqlite_store *s, uint64_t event, char out[ID_MAX + 1])
+{
+    const enum sqlite_stmt get = STMT_EVENT_BODY;
+    sqlite_key(s, get, 1, event);
+    int rc = sqlite_next(s, get);
+    if (rc == 1) {
+        rc = event_notification(sqlite_col_bytes(s, get, 0), out);
+        sqlite_reset(s, get);
+    }
+    return rc;
+}
+
+/* The id is valid as long as `room` is. */
+static struct slice
+notification_in(const struct event_record *event, char room[ID_MAX + 1])
+{
+    return event_notification(event->body, room) ? slice_of(room) : (struct slice){0};
+}
+
 static int
 event_calls(struct sqlite_store *s, struct store_event_read *read,
             const struct event_record *event)
 {
     const enum sqlite_stmt get = STMT_EVENT_CALLS;
+    char room[ID_MAX + 1];
+    const struct slice notification = notification_in(event, room);
     int rc;
     sqlite_key(s, get, 1, event->key);
     while ((rc = sqlite_next(s, get)) == 1) {
@@ -175,8 +207,10 @@ event_calls(struct sqlite_store *s, struct store_event_read *read,
             .webhook = sqlite_col_key(s, get, 0),
             .type = event->type,
             .subscription = event->subscription,
+            .notification = notification,
             .due_ms = sqlite_col(s, get, 2),
             .attempts = (uint32_t)sqlite_col(s, get, 3),
+            .tries = (uint32_t)sqlite_col(s, get, 4),
         };
         rc = sqlite_call_fill(s, &call, (enum call_state)sqlite_col(s, get, 1));
         if (rc == 0)
@@ -207,6 +241,18 @@ sqlite_event(struct sqlite_store *s, struct store_op *op)
     return rc;
 }
 
+static struct attempt_timings
+timings_at(struct sqlite_store *s, enum sqlite_stmt stmt, int col)
+{
+    return (struct attempt_timings){
+        .dns_us = sqlite_col_or(s, stmt, col, -1),
+        .connect_us = sqlite_col_or(s, stmt, col + 1, -1),
+        .tls_us = sqlite_col_or(s, stmt, col + 2, -1),
+        .first_byte_us = sqlite_col_or(s, stmt, col + 3, -1),
+        .reused = (int)sqlite_col_or(s, stmt, col + 4, -1),
+    };
+}
+
 static int
 call_attempts(struct sqlite_store *s, struct store_call_read *read)
 {
@@ -219,6 +265,7 @@ call_attempts(struct sqlite_store *s, struct store_call_read *read)
             .n = (uint32_t)sqlite_col(s, get, 0),
             .at_ms = sqlite_col(s, get, 1),
             .duration_us = sqlite_col(s, get, 2),
+            .timings = timings_at(s, get, 7),
             .verdict = (enum verdict)sqlite_col(s, get, 3),
             .status = (int)sqlite_col(s, get, 4),
             .reason = sqlite_col_bytes(s, get, 5),
@@ -239,6 +286,7 @@ sqlite_call(struct sqlite_store *s, struct store_op *op)
     struct store_call_read *read = container_of(op, struct store_call_read, op);
     const enum sqlite_stmt get = STMT_CALL_GET;
     struct event_record event = {0};
+    char room[ID_MAX + 1];
     int rc;
 
     op->result = 0;
@@ -256,8 +304,10 @@ sqlite_call(struct sqlite_store *s, struct store_op *op)
             .webhook = read->webhook,
             .type = event.type,
             .subscription = event.subscription,
+            .notification = notification_in(&event, room),
             .due_ms = sqlite_col(s, get, 1),
             .attempts = (uint32_t)sqlite_col(s, get, 3),
+            .tries = (uint32_t)sqlite_col(s, get, 2),
         };
         rc = sqlite_call_fill(s, &call, (enum call_state)sqlite_col(s, get, 0));
         if (rc == 0) {

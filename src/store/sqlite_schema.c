@@ -121,6 +121,14 @@ static const char *const steps[] = {
     "ALTER TABLE webhook ADD COLUMN failing_since_ms INTEGER;",
 
     "ALTER TABLE key ADD COLUMN expires_ms INTEGER NOT NULL DEFAULT 0;",
+
+    /* How long each step of an attempt took; NULL = it did not happen, or is from
+     * before it was noted. */
+    "ALTER TABLE attempt ADD COLUMN dns_us INTEGER;"
+    "ALTER TABLE attempt ADD COLUMN connect_us INTEGER;"
+    "ALTER TABLE attempt ADD COLUMN tls_us INTEGER;"
+    "ALTER TABLE attempt ADD COLUMN first_byte_us INTEGER;"
+    "ALTER TABLE attempt ADD COLUMN reused INTEGER;",
 };
 
 #define SCHEMA_VERSION ((int)ARRAY_LEN(steps))
@@ -229,7 +237,8 @@ const char *const sqlite_sql[STMTS] = {
                            " WHERE event = ?1 AND webhook = ?2",
     [STMT_ATTEMPT_ADD] =
         "INSERT INTO attempt(event, webhook, n, at_ms, duration_us, verdict, status,"
-        " reason, response) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        " reason, response, dns_us, connect_us, tls_us, first_byte_us, reused)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     [STMT_CALL_GET] = "SELECT state, due_ms, tries, attempts, channel FROM call"
                       " WHERE event = ?1 AND webhook = ?2",
     [STMT_CALL_RETRY] = "UPDATE call SET state = ?3, due_ms = ?4, tries = ?5"
@@ -289,7 +298,7 @@ const char *const sqlite_sql[STMTS] = {
         " WHERE channel = ?1 AND key < ?2 AND key >= ?3 ORDER BY key DESC",
     [STMT_EVENT_GET] = "SELECT type, subscription, body FROM event"
                        " WHERE key = ?1 AND channel = ?2",
-    [STMT_EVENT_CALLS] = "SELECT webhook, state, due_ms, attempts FROM call"
+    [STMT_EVENT_CALLS] = "SELECT webhook, state, due_ms, attempts, tries FROM call"
                          " WHERE event = ?1 ORDER BY webhook",
     [STMT_EVENT_CALLS_DOWN] =
         "SELECT webhook, state, due_ms, attempts FROM call"
@@ -297,12 +306,14 @@ const char *const sqlite_sql[STMTS] = {
     [STMT_ATTEMPT_GET] = "SELECT n, at_ms, duration_us, verdict, status, reason"
                          " FROM attempt WHERE event = ?1 AND webhook = ?2 AND n = ?3",
     [STMT_ATTEMPT_LIST] =
-        "SELECT n, at_ms, duration_us, verdict, status, reason, response"
+        "SELECT n, at_ms, duration_us, verdict, status, reason, response,"
+        " dns_us, connect_us, tls_us, first_byte_us, reused"
         " FROM attempt WHERE event = ?1 AND webhook = ?2 ORDER BY n",
     [STMT_EVENT_HEADS] =
         "SELECT key, type, subscription FROM event"
         " WHERE channel = ?1 AND key <= ?2 AND key >= ?3 ORDER BY key DESC",
     [STMT_EVENT_HEAD] = "SELECT type, subscription FROM event WHERE key = ?1",
+    [STMT_EVENT_BODY] = "SELECT body FROM event WHERE key = ?1",
     [STMT_WAITING_OF] = "SELECT event FROM call WHERE state = 0 AND webhook = ?1",
     [STMT_ENDED] = "SELECT event, webhook, state, attempts FROM call WHERE state >= 2"
                    " AND channel = ?1 AND (event, webhook) < (?2, ?3) AND event >= ?4"

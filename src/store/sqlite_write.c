@@ -212,6 +212,11 @@ attempt_add(struct sqlite_store *s, const struct store_result *result, uint32_t 
     sqlite_int(s, add, 7, attempt->status);
     sqlite_text(s, add, 8, attempt->reason);
     sqlite_blob(s, add, 9, response);
+    sqlite_int_or_null(s, add, 10, attempt->timings.dns_us);
+    sqlite_int_or_null(s, add, 11, attempt->timings.connect_us);
+    sqlite_int_or_null(s, add, 12, attempt->timings.tls_us);
+    sqlite_int_or_null(s, add, 13, attempt->timings.first_byte_us);
+    sqlite_int_or_null(s, add, 14, attempt->timings.reused);
     s->group.rows += 2;
     s->group.bytes += response.n;
     return sqlite_run(s, add);

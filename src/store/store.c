@@ -1,5 +1,24 @@
 #include "store/store.h"
 
+static char
+lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool
+store_text_has(struct slice text, struct slice part)
+{
+    for (size_t at = 0; at + part.n <= text.n; at++) {
+        size_t n = 0;
+        while (n < part.n && lower(text.p[at + n]) == lower(part.p[n]))
+            n++;
+        if (n == part.n)
+            return true;
+    }
+    return false;
+}
+
 bool
 store_needs_room(struct store_op *op)
 {

@@ -308,7 +308,8 @@ struct store_events {
     struct store_op op;
     uint64_t channel;
     uint32_t types;            /* bit set; EVENT_ALL_TYPES for all */
-    struct slice subscription; /* n 0 = any */
+    struct slice subscription; /* n 0 = any; likewise below */
+    struct slice notification; /* an id */
     uint64_t since_key;        /* keys >= */
     uint64_t before_key; /* keys <  (cursor or `until`); UINT64_MAX = from the newest */
     size_t limit;
@@ -339,6 +340,8 @@ struct store_calls {
     uint64_t webhook; /* 0 = any */
     uint32_t types;
     struct slice subscription;
+    struct slice notification;
+    struct slice error; /* in the last attempt's reason: store_text_has; n 0 = any */
     uint64_t since_key;
     struct call_at before; /* {UINT64_MAX, UINT64_MAX} = from the newest */
     size_t limit;
@@ -480,6 +483,9 @@ store_submit(struct store *store, struct store_op *op)
  * append whose idempotency key is known brings nothing new either: backends look at
  * that. */
 bool store_needs_room(struct store_op *op);
+
+/* Whether a text contains another one, ASCII letters being the same in both cases. */
+bool store_text_has(struct slice text, struct slice part);
 
 /* The latest steady time that the data directory has seen (clock_anchor's not_before);
  * 0 if new. Each backend's open returns it, since the clock must be anchored before the

@@ -297,6 +297,11 @@ a_result_moves_its_call_and_is_recorded(void **state)
         assert_int_equal(attempt->n, n);
         assert_int_equal(attempt->at_ms, START_MS + n);
         assert_int_equal(attempt->duration_us, 1500 + n);
+        assert_int_equal(attempt->timings.dns_us, -1);
+        assert_int_equal(attempt->timings.connect_us, 100 + n);
+        assert_int_equal(attempt->timings.tls_us, -1);
+        assert_int_equal(attempt->timings.first_byte_us, 0);
+        assert_int_equal(attempt->timings.reused, n > 1);
         assert_int_equal(attempt->verdict, n < 3 ? VERDICT_TEMPORARY : VERDICT_OK);
         assert_int_equal(attempt->status, n < 3 ? 503 : 200);
         assert_int_equal(attempt->response.n, n < 3 ? 9 : 4);

@@ -14,6 +14,7 @@ struct shop {
     uint64_t other_hook;
     uint64_t events[60];
     enum call_state states[60][4]; /* as shown in the end */
+    bool erred[60][4];             /* the last attempt had a reason */
 };
 
 #define DISABLED 2
@@ -31,10 +32,19 @@ subscription_of(size_t i)
     return i % 2 ? "odd" : "even";
 }
 
+#define ABOUT "{\"a\":[{\"notification\":1}],\"notification\":{\"_id\":\"push\"}}"
+
+static const char *
+body_of(size_t i)
+{
+    return i % 5 ? "{}" : ABOUT;
+}
+
 static uint64_t
 append_one(struct world *world, const struct shop *shop, size_t i)
 {
-    struct store_event event = {type_of(i), slice_of(subscription_of(i)), SLICE("{}")};
+    struct store_event event = {type_of(i), slice_of(subscription_of(i)),
+                                slice_of(body_of(i))};
     struct store_new_call calls[4];
     for (size_t h = 0; h < 4; h++)
         calls[h] = (struct store_new_call){0, shop->hooks[h]};
@@ -70,7 +80,8 @@ shop_init(struct shop *shop, struct world *world)
             if ((i + h) % 5)
                 settle(world, shop->events[i], shop->hooks[h], 1, state,
                        START_MS + MINUTE_MS);
-            else
+            shop->erred[i][h] = (i + h) % 5 && state != CALL_SUCCEEDED;
+            if ((i + h) % 5 == 0)
                 state = CALL_WAITING; /* untried */
             if (state == CALL_WAITING && h == DISABLED)
                 state = CALL_HELD;
@@ -91,11 +102,13 @@ check_calls(const struct shop *shop, const struct call_list *list)
     size_t n = 0;
     for (size_t i = 60; i-- > 0;) {
         if (!(ask->types & 1u << type_of(i)) || shop->events[i] < ask->since_key ||
-            (ask->subscription.n && !slice_is(ask->subscription, subscription_of(i))))
+            (ask->subscription.n && !slice_is(ask->subscription, subscription_of(i))) ||
+            (ask->notification.n && i % 5))
             continue;
         for (size_t h = 4; h-- > 0;) {
             if (!(ask->states & 1u << shop->states[i][h]) ||
-                (ask->webhook && ask->webhook != shop->hooks[h]))
+                (ask->webhook && ask->webhook != shop->hooks[h]) ||
+                (ask->error.n && !shop->erred[i][h]))
                 continue;
             const struct seen_call *call = &list->calls[n++];
             assert_true(n <= list->n);
@@ -104,6 +117,7 @@ check_calls(const struct shop *shop, const struct call_list *list)
             assert_int_equal(call->record.state, shop->states[i][h]);
             assert_int_equal(call->record.type, type_of(i));
             assert_string_equal(call->subscription, subscription_of(i));
+            assert_string_equal(call->notification, i % 5 ? "" : "push");
             assert_int_equal(call->record.attempts, (i + h) % 5 ? 1 : 0);
             assert_string_equal(call->held_reason,
                                 shop->states[i][h] == CALL_HELD ? "by request" : "");
@@ -133,7 +147,7 @@ check_filters(struct world *world, const struct shop *shop)
     static const size_t pages[] = {1, 7, MANY};
     struct call_list *list = xcalloc(1, sizeof(*list));
     for (size_t s = 0; s < ARRAY_LEN(state_sets); s++)
-        for (size_t filter = 0; filter < 8; filter++) {
+        for (size_t filter = 0; filter < 32; filter++) {
             calls_of(list, shop->channel);
             list->list.states = state_sets[s];
             if (filter & 1)
@@ -142,6 +156,10 @@ check_filters(struct world *world, const struct shop *shop)
                 list->list.subscription = SLICE("odd");
             if (filter & 4)
                 list->list.webhook = shop->hooks[(s + filter) % 4];
+            if (filter & 8)
+                list->list.notification = SLICE("push");
+            if (filter & 16)
+                list->list.error = SLICE("STATUS 50");
             if (s % 2)
                 list->list.since_key = shop->events[11];
             list_all_calls(world, list, pages[(s + filter) % 3]);
@@ -223,7 +241,7 @@ events_are_listed_by_every_filter_newest_first(void **state)
     shop_init(&shop, world);
     world_reopen(world);
     struct event_list *list = xcalloc(1, sizeof(*list));
-    for (size_t filter = 0; filter < 16; filter++) {
+    for (size_t filter = 0; filter < 32; filter++) {
         events_of(list, shop.channel);
         uint64_t before = UINT64_MAX;
         if (filter & 1)
@@ -234,20 +252,47 @@ events_are_listed_by_every_filter_newest_first(void **state)
             list->list.since_key = shop.events[11];
         if (filter & 8)
             list->list.before_key = before = shop.events[50];
+        if (filter & 16)
+            list->list.notification = SLICE("push");
         list_all_events(world, list, filter % 3 ? 4 : 1000);
         size_t n = 0;
         for (size_t i = 60; i-- > 0;) {
             if (!(list->list.types & 1u << type_of(i)) || (filter & 2 && i % 2 == 0) ||
-                shop.events[i] < list->list.since_key || shop.events[i] >= before)
+                (filter & 16 && i % 5) || shop.events[i] < list->list.since_key ||
+                shop.events[i] >= before)
                 continue;
             assert_true(n < list->n);
             assert_int_equal(list->events[n].key, shop.events[i]);
             assert_int_equal(list->events[n].type, type_of(i));
             assert_string_equal(list->events[n].subscription, subscription_of(i));
-            assert_string_equal(list->events[n].body, "{}");
+            assert_string_equal(list->events[n].body, body_of(i));
             n++;
         }
         assert_int_equal(n, list->n);
+    }
+    free(list);
+}
+
+/* ASCII letters alone, whole or in part, and never what another reason says. */
+static void
+an_error_is_found_by_any_part_of_it(void **state)
+{
+    static const struct {
+        const char *error;
+        size_t n;
+    } rows[] = {{"status 503", 1}, {"US 5", 1},        {"3", 1}, {"status 5033", 0},
+                {"timeout", 0},    {"status  503", 0}, {"%", 0}};
+    struct world *world = *state;
+    uint64_t shop = put_channel(world, "shop"), hook = put_webhook(world, shop);
+    uint64_t first = append(world, shop, EVENT_CLICK, 2, &hook, 1);
+    settle(world, first, hook, 1, CALL_FAILED, 0);
+    settle(world, first + 1, hook, 1, CALL_SUCCEEDED, 0);
+    struct call_list *list = xcalloc(1, sizeof(*list));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        calls_of(list, shop);
+        list->list.error = slice_of(rows[i].error);
+        assert_int_equal(list_calls(world, list), 0);
+        assert_int_equal(list->n, rows[i].n);
     }
     free(list);
 }
@@ -293,6 +338,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_page_of_calls_goes_on_where_the_last_one_ended),
     TEST(another_channels_things_look_like_unknown_ones),
     TEST(events_are_listed_by_every_filter_newest_first),
+    TEST(an_error_is_found_by_any_part_of_it),
     TEST(a_rare_match_is_found_page_by_page),
 };
 

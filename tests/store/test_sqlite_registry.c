@@ -78,7 +78,7 @@ a_database_of_schema_1_is_migrated_with_all_it_has(void **state)
         world_leave(world);
     }
     db = open_file(world);
-    assert_int_equal(number_of(db, "PRAGMA user_version"), 5);
+    assert_int_equal(number_of(db, "PRAGMA user_version"), sqlite_schema_version);
     assert_int_equal(sqlite3_prepare_v2(db, names, -1, &stmt, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
     assert_string_equal(sqlite3_column_text(stmt, 0), fresh);

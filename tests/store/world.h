@@ -138,6 +138,7 @@ void read_due(struct world *world, struct due_list *list, uint64_t webhook,
 struct seen_call {
     struct call_record record; /* its slices are not valid any more */
     char subscription[32];
+    char notification[32];
     char held_reason[32];
     char last_reason[32];
     bool has_response;

@@ -17,6 +17,7 @@ see_call(struct seen_call *seen, const struct call_record *call)
     copy_text(seen->subscription, call->subscription);
     copy_text(seen->held_reason, call->held_reason);
     copy_text(seen->last_reason, call->last.reason);
+    copy_text(seen->notification, call->notification);
     seen->has_response = call->last.response.n > 0;
 }
 
@@ -94,6 +95,7 @@ result_of(uint64_t event, uint64_t webhook, uint32_t n, enum call_state state,
         .attempt = {.n = n,
                     .at_ms = START_MS + n,
                     .duration_us = 1500 + n,
+                    .timings = {-1, 100 + n, -1, 0, n > 1},
                     .verdict = ok ? VERDICT_OK : VERDICT_TEMPORARY,
                     .status = ok ? 200 : 503,
                     .reason = ok ? SLICE("") : SLICE("status 503"),

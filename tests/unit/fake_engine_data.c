@@ -133,9 +133,11 @@ event_row(const struct fake_event *event)
     };
 }
 
+/* Its notification is valid until the next one is made on this thread. */
 static struct call_record
 call_row(struct engine *engine, const struct fake_call *call)
 {
+    static _Thread_local char about[ID_MAX + 1];
     const struct webhook *webhook = NULL;
     for (size_t i = 0; i < engine->n_webhooks; i++)
         if (engine->webhooks[i]->number == call->webhook)
@@ -150,6 +152,9 @@ call_row(struct engine *engine, const struct fake_call *call)
         .attempts = (uint32_t)call->n_attempts,
         .due_ms = call->due_ms,
     };
+    if (event_notification((struct slice){call->event->body, call->event->body_n},
+                           about))
+        row.notification = slice_of(about);
     if (webhook && webhook->disabled_reason)
         row.held_reason = slice_of(webhook->disabled_reason);
     if (call->n_attempts)
@@ -158,10 +163,15 @@ call_row(struct engine *engine, const struct fake_call *call)
 }
 
 static bool
-wanted(const struct fake_event *event, uint32_t types, struct slice subscription)
+wanted(const struct fake_event *event, uint32_t types, struct slice subscription,
+       struct slice notification)
 {
+    char about[ID_MAX + 1];
     return (types & (1u << event->type)) &&
-           (subscription.n == 0 || slice_is(subscription, event->subscription));
+           (subscription.n == 0 || slice_is(subscription, event->subscription)) &&
+           (notification.n == 0 ||
+            (event_notification((struct slice){event->body, event->body_n}, about) &&
+             slice_is(notification, about)));
 }
 
 static void
@@ -177,7 +187,7 @@ run_events(struct engine *engine, void *request)
         const struct fake_event *event = engine->events[i];
         if (event->channel != list->channel || event->key < list->since_key ||
             event->key >= list->before_key ||
-            !wanted(event, list->types, list->subscription))
+            !wanted(event, list->types, list->subscription, list->notification))
             continue;
         if (n == list->limit) {
             list->next_key = last;
@@ -238,7 +248,10 @@ call_listed(const struct engine_calls *list, const struct fake_call *call,
     return call->channel == list->channel && before && row->event >= list->since_key &&
            (list->states & (1u << row->state)) &&
            (list->webhook == 0 || list->webhook == row->webhook) &&
-           wanted(call->event, list->types, list->subscription);
+           (list->error.n == 0 ||
+            (row->attempts && memmem(row->last.reason.p, row->last.reason.n,
+                                     list->error.p, list->error.n))) &&
+           wanted(call->event, list->types, list->subscription, list->notification);
 }
 
 static void

@@ -16,6 +16,7 @@ call_of(struct fixture *f, size_t event, uint64_t webhook, char id[ID_TEXT])
 static const struct attempt_record refused = {
     .at_ms = INT64_C(1709546000123),
     .duration_us = 1500,
+    .timings = {-1, 250, -1, -1, 0},
     .verdict = VERDICT_TEMPORARY,
     .reason = {"connection refused", 18},
 };
@@ -36,7 +37,8 @@ a_call_is_shown_with_its_attempts(void **state)
     get(f, 200, path, f->channel_reader);
     snprintf(expected, sizeof(expected),
              "{\"_id\":\"%s\",\"event\":\"%s\",\"webhook\":\"%s\",\"type\":\"click\","
-             "\"subscription\":\"S\",\"state\":\"waiting\",\"attempts\":0,"
+             "\"subscription\":\"S\",\"notification\":\"N\",\"state\":\"waiting\","
+             "\"attempts\":0,"
              "\"nextAttemptAt\":\"2024-03-04T09:50:51.375Z\",\"lastAttempt\":null,"
              "\"createdAt\":\"2024-03-04T09:50:51.375Z\",\"attemptLog\":[]}",
              call, event, webhook);
@@ -52,9 +54,14 @@ a_call_is_shown_with_its_attempts(void **state)
        "{\"n\":1,\"at\":\"2024-03-04T09:53:20.123Z\",\"durationMs\":1.5,"
        "\"verdict\":\"temporary\",\"status\":null,\"reason\":\"connection refused\"}");
     is(f, "/attemptLog/0/response", "\"\"");
+    is(f, "/attemptLog/0/responseTruncated", "false");
+    is(f, "/attemptLog/0/timings",
+       "{\"dnsMs\":null,\"connectMs\":0.25,\"tlsMs\":null,\"firstByteMs\":null,"
+       "\"totalMs\":1.5,\"reused\":false}");
 
     struct attempt_record failed = {.at_ms = INT64_C(1709546120123),
                                     .duration_us = 2000,
+                                    .timings = {0, -1, -1, 1999, 1},
                                     .verdict = VERDICT_TEMPORARY,
                                     .status = 503,
                                     .reason = SLICE("status 503"),
@@ -70,6 +77,9 @@ a_call_is_shown_with_its_attempts(void **state)
     assert_int_equal(length_of(f, "/attemptLog"), 2);
     is(f, "/attemptLog/1/reason", "\"status 503\"");
     is(f, "/attemptLog/1/response", "\"no \\\"\xef\xbf\xbd\\u0001\\n\"");
+    is(f, "/attemptLog/1/timings/dnsMs", "0");
+    is(f, "/attemptLog/1/timings/firstByteMs", "1.999");
+    is(f, "/attemptLog/1/timings/reused", "true");
     is_absent(f, "/attemptLogTruncated");
 }
 
@@ -93,6 +103,7 @@ a_very_long_attempt_log_shows_the_first(void **state)
     get(f, 200, path, f->manage);
     is(f, "/attempts", "300");
     is(f, "/attemptLogTruncated", "true");
+    is(f, "/attemptLog/0/responseTruncated", "true");
     size_t shown = length_of(f, "/attemptLog");
     assert_true(shown > 100 && shown < 300);
 }
@@ -137,6 +148,11 @@ calls_are_filtered(void **state)
     counts(f, CALLS "?type=delivery", 1);
     counts(f, CALLS "?type=delivery,click", 3);
     counts(f, CALLS "?subscription=T", 1);
+    counts(f, CALLS "?notification=N", 3);
+    counts(f, CALLS "?notification=M", 0);
+    counts(f, CALLS "?error=refused", 1);
+    counts(f, CALLS "?error=connection+refused", 1);
+    counts(f, CALLS "?error=timeout", 0);
     counts(f, CALLS "?since=2024-03-04T09:50:52Z", 1);
     counts(f, CALLS "?until=2024-03-04T09:50:52Z", 2);
     counts(f, CALLS "?until=2024-03-04T09:50:52.375Z", 2);
@@ -171,8 +187,11 @@ calls_come_in_pages_within_an_event(void **state)
             text_at(f, place, seen[n++], ID_TEXT);
             assert_true(n < 8);
         }
-        if (slice_is(at(f, "/nextCursor"), "null"))
+        if (slice_is(at(f, "/nextCursor"), "null")) {
+            is(f, "/searchedTo", "null");
             break;
+        }
+        is(f, "/searchedTo", "\"2024-03-04T09:50:51.375Z\"");
         text_at(f, "/nextCursor", cursor, sizeof(cursor));
         snprintf(path, sizeof(path), CALLS "?limit=2&cursor=%s", cursor);
     }

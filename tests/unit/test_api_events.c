@@ -288,6 +288,7 @@ events_are_listed_newest_first_in_pages(void **state)
     is(f, "/data/0/subscription", "\"S\"");
     is(f, "/data/0/createdAt", "\"2024-03-04T09:50:53.375Z\"");
     is(f, "/data/0/payload", CLICK);
+    is(f, "/searchedTo", "\"2024-03-04T09:50:52.375Z\"");
     is_absent(f, "/data/0/calls");
     text_at(f, "/nextCursor", cursor, sizeof(cursor));
     snprintf(path, sizeof(path), EVENTS "?limit=2&cursor=%s", cursor);
@@ -315,6 +316,9 @@ events_are_filtered(void **state)
     counts(f, EVENTS "?type=optIn", 0);
     counts(f, EVENTS "?subscription=T", 2);
     counts(f, EVENTS "?subscription=T&type=click", 1);
+    counts(f, EVENTS "?notification=N", 3);
+    counts(f, EVENTS "?notification=N&type=delivery", 1);
+    counts(f, EVENTS "?notification=S", 0);
     counts(f, EVENTS "?since=2024-03-04T09:50:52.375Z", 2);
     counts(f, EVENTS "?since=2024-03-04T09:50:52.376Z", 1);
     counts(f, EVENTS "?until=2024-03-04T09:50:52.375Z", 1);

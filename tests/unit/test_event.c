@@ -572,6 +572,60 @@ a_batch_is_used_again_after_a_failure(void **state)
     accepted(f, EVENT);
 }
 
+static void
+the_notification_of_an_event_is_found_in_its_bytes(void **state)
+{
+    static const struct {
+        const char *body;
+        const char *id; /* NULL = it is about none */
+    } rows[] = {
+        {"{\"notification\":{\"_id\":\"N1\"}}", "N1"},
+        {" { \"a\" : [ { \"notification\" : { \"_id\" : \"no\" } } , 1 ] , "
+         "\"notification\" : { \"feedGuid\" : [ \"}\" ] , \"_id\" : \"N.2\" } , "
+         "\"b\" : 2 } ",
+         "N.2"},
+        {"{\"s\":\"\\\"notification\\\":{\\\"_id\\\":\\\"no\\\"}\",\"notification\":"
+         "{\"_id\":\"yes\"}}",
+         "yes"},
+        {"{\"x\":{\"notification\":{\"_id\":\"no\"}}}", NULL},
+        {"{\"notification\":{\"x\":{\"_id\":\"no\"}}}", NULL},
+        {"{\"notific\\u0061tion\":{\"_id\":\"N\\u0031\"}}", "N1"},
+        {"{\"notification\":{\"\\u005fid\":\"N1\"}}", "N1"},
+        {"{\"notification\":{\"_id\":\"a b\"}}", NULL},
+        {"{\"notification\":{\"_id\":7}}", NULL},
+        {"{\"notification\":{\"_id\":\"\"}}", NULL},
+        {"{\"notification\":null,\"n\":1}", NULL},
+        {"{\"notification\":{}}", NULL},
+        {"{\"notification\":\"N\"}", NULL},
+        {"{\"notifications\":{\"_id\":\"no\"}}", NULL},
+        {"{}", NULL},
+    };
+    char id[ID_MAX + 1];
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        bool about = event_notification(slice_of(rows[i].body), id);
+        assert_int_equal(about, rows[i].id != NULL);
+        if (about)
+            assert_string_equal(id, rows[i].id);
+    }
+}
+
+/* It never reads beyond the end, whatever the bytes are. */
+static void
+bytes_that_are_cut_anywhere_are_read_no_further(void **state)
+{
+    static const char body[] = "{\"a\":\"\\\\\",\"notification\":{\"_id\":\"N1\"}}";
+    char id[ID_MAX + 1];
+    (void)state;
+    for (size_t n = 0; n < sizeof(body); n++) {
+        char *cut = malloc(n ? n : 1); /* the sanitizer sees one byte more */
+        assert_non_null(cut);
+        memcpy(cut, body, n);
+        (void)event_notification((struct slice){cut, n}, id);
+        free(cut);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -599,6 +653,8 @@ main(void)
         TEST(an_event_of_the_limit_is_read_and_one_byte_more_is_too_large),
         TEST(nesting_is_counted_within_the_event),
         TEST(a_batch_is_used_again_after_a_failure),
+        TEST(the_notification_of_an_event_is_found_in_its_bytes),
+        TEST(bytes_that_are_cut_anywhere_are_read_no_further),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -129,7 +129,12 @@ a_connection_is_used_again(void **state)
         assert_int_equal(flight.attempt.verdict, VERDICT_OK);
         assert_int_equal(flight.attempt.status, 200);
         assert_string_equal(flight.attempt.reason, "");
-        assert_true(flight.attempt.first_byte_us > 0);
+        assert_true(flight.attempt.timings.first_byte_us > 0);
+        assert_int_equal(flight.attempt.timings.reused, i > 0);
+        assert_true(i > 0 ? flight.attempt.timings.connect_us == -1
+                          : flight.attempt.timings.connect_us > 0);
+        assert_int_equal(flight.attempt.timings.dns_us, -1); /* an address */
+        assert_int_equal(flight.attempt.timings.tls_us, -1);
         assert_true(flight.attempt.duration_us > 0);
     }
     assert_int_equal(receiver->requests, 100);
@@ -231,7 +236,7 @@ a_target_that_is_not_allowed_gets_no_connection_and_no_time(void **state)
         assert_int_equal(flight.attempt.status, 0);
         assert_string_equal(flight.attempt.reason, "target not allowed");
         assert_int_equal(flight.attempt.duration_us, 0);
-        assert_int_equal(flight.attempt.dns_us, 0);
+        assert_int_equal(flight.attempt.timings.dns_us, -1);
     }
     transport->close(transport);
     name_server_free(names);
@@ -253,8 +258,9 @@ names_are_looked_up(void **state)
     snprintf(url, sizeof(url), "http://Inside.Test.example:%u/", receiver->port);
     fly(transport, url, &flight);
     assert_int_equal(flight.attempt.verdict, VERDICT_OK);
-    assert_true(flight.attempt.dns_us > 0);
-    assert_true(flight.attempt.connect_us >= flight.attempt.dns_us);
+    assert_true(flight.attempt.timings.dns_us > 0);
+    assert_true(flight.attempt.timings.connect_us > 0);
+    assert_int_equal(flight.attempt.timings.reused, 0);
     fly(transport, "http://unknown.test.example/", &flight);
     assert_int_equal(flight.attempt.verdict, VERDICT_TEMPORARY);
     assert_string_equal(flight.attempt.reason, "DNS failed");
