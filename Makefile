@@ -36,4 +36,4 @@ install: build
 	@meson install -C build --no-rebuild
 
 clean:
-	@rm -rf build build-*
+	@rm -rf build build-* dashboard/.cache

@@ -6,7 +6,7 @@ set -eu
 build="build-essential meson ninja-build pkg-config ca-certificates curl
     libcurl4-openssl-dev libsqlite3-dev libssl-dev libinih-dev
     libc-ares-dev libmaxminddb-dev libseccomp-dev"
-test="clang libcmocka-dev openssl faketime"
+test="clang libcmocka-dev openssl faketime chromium"
 bench="wrk python3"
 fuzz="clang libclang-rt-14-dev"
 torture="strace sqlite3 nftables iproute2 e2fsprogs faketime"
@@ -15,13 +15,13 @@ lint="clang-format-14 clang-tidy-14 cppcheck pmccabe mandoc shellcheck"
 wanted=
 for set in "$@"; do
     case $set in
-    build) wanted="$wanted $build" ;;
-    test)
-        wanted="$wanted $test"
+    build)
+        wanted="$wanted $build"
         # Whatever node is there will do; Debian's otherwise.
         command -v node >/dev/null || wanted="$wanted nodejs"
         command -v npm >/dev/null || wanted="$wanted npm"
         ;;
+    test) wanted="$wanted $test" ;;
     bench) wanted="$wanted $bench" ;;
     fuzz) wanted="$wanted $fuzz" ;;
     torture) wanted="$wanted $torture" ;;

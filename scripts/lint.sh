@@ -49,6 +49,7 @@ CC=clang meson setup build-lint -Dtests=true --reconfigure >/dev/null 2>&1 ||
 
 check "clang-format" clang-format-14 --dry-run -Werror "${sources[@]}"
 check "layers" scripts/layers.py
+check "dashboard" scripts/dashboard.py --check
 check "shellcheck" shellcheck --exclude=SC2317 "${shells[@]}"
 check "mandoc" manual
 check "cppcheck" cpp

@@ -57,6 +57,12 @@ void keys_delete(struct api_request *r);
 /* backup.c */
 void backup_make(struct api_request *r);
 
+/* me.c: who asks */
+void me_show(struct api_request *r);
+
+/* dashboard.c: the pages for people, and what they load */
+void dashboard_file(struct api_request *r);
+
 /* health.c */
 void health_live(struct api_request *r);
 void health_ready(struct api_request *r);

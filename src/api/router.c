@@ -111,6 +111,12 @@ static const struct route routes[] = {
     {"POST", "/v1/backup", ROUTE_KEYED, MAY_ADMIN, ROUTE_JSON_OR_EMPTY, 0, backup_make,
      0},
 
+    {"GET", "/v1/me", ROUTE_NARROW, MAY_ASK, ROUTE_NO_BODY, 0, me_show, 0},
+
+    {"GET", "/", ROUTE_PUBLIC, MAY_READ, ROUTE_NO_BODY, QUERY_FREE, dashboard_file, 0},
+    {"GET", "/assets/{name}", ROUTE_PUBLIC, MAY_READ, ROUTE_NO_BODY, QUERY_FREE,
+     dashboard_file, 0},
+
     {"GET", "/healthz", ROUTE_LOCAL, MAY_READ, ROUTE_NO_BODY, 0, health_live, 0},
     {"GET", "/readyz", ROUTE_LOCAL, MAY_READ, ROUTE_NO_BODY, 0, health_ready, 0},
     {"GET", "/metrics", ROUTE_LOCAL, MAY_READ, ROUTE_NO_BODY, 0, health_metrics, 0},
@@ -160,12 +166,13 @@ allow_add(char allow[ROUTER_ALLOW], const char *method)
 static bool
 is_own(const char *path)
 {
-    static const char *const own[] = {"/v1/", "/healthz", "/readyz", "/metrics"};
+    static const char *const own[] = {"/v1/", "/healthz", "/readyz", "/metrics",
+                                      "/assets/"};
 
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         if (strncmp(path, own[i], strlen(own[i])) == 0)
             return true;
-    return strcmp(path, "/v1") == 0;
+    return strcmp(path, "/v1") == 0 || strcmp(path, "/") == 0;
 }
 
 /* What watches the server is on a listener of its own, or on the one that there is. */

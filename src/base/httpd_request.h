@@ -6,7 +6,7 @@
 #include "base/types.h"
 
 #define HTTP_QUERY_MAX         64 /* parameters a request */
-#define HTTP_ANSWER_FIELDS_MAX 8  /* header fields that an answer adds */
+#define HTTP_ANSWER_FIELDS_MAX 16 /* header fields that an answer adds */
 #define HTTP_DATE_TEXT         32 /* room for a date and its NUL */
 
 struct http_param {

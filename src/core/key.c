@@ -23,10 +23,11 @@ static const char *const role_names[ROLES] = {
 #define MAY(permission) (1u << (permission))
 
 static const unsigned role_may[ROLES] = {
-    [ROLE_ADMIN] = MAY(MAY_ADMIN) | MAY(MAY_MANAGE) | MAY(MAY_INGEST) | MAY(MAY_READ),
-    [ROLE_MANAGE] = MAY(MAY_MANAGE) | MAY(MAY_INGEST) | MAY(MAY_READ),
-    [ROLE_INGEST] = MAY(MAY_INGEST),
-    [ROLE_READ] = MAY(MAY_READ),
+    [ROLE_ADMIN] = MAY(MAY_ADMIN) | MAY(MAY_MANAGE) | MAY(MAY_INGEST) | MAY(MAY_READ) |
+                   MAY(MAY_ASK),
+    [ROLE_MANAGE] = MAY(MAY_MANAGE) | MAY(MAY_INGEST) | MAY(MAY_READ) | MAY(MAY_ASK),
+    [ROLE_INGEST] = MAY(MAY_INGEST) | MAY(MAY_ASK),
+    [ROLE_READ] = MAY(MAY_READ) | MAY(MAY_ASK),
 };
 
 const char *

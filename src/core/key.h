@@ -16,8 +16,8 @@ enum role { ROLE_ADMIN, ROLE_MANAGE, ROLE_INGEST, ROLE_READ, ROLES };
 const char *role_name(enum role role);
 bool role_parse(struct slice name, enum role *role);
 
-/* What a route asks for. */
-enum permission { MAY_ADMIN, MAY_MANAGE, MAY_INGEST, MAY_READ };
+/* What a route asks for. MAY_ASK: any key will do. */
+enum permission { MAY_ADMIN, MAY_MANAGE, MAY_INGEST, MAY_READ, MAY_ASK };
 
 struct key {
     uint64_t number;

@@ -156,7 +156,7 @@ test('an app without a bundle id to go by is told what is missing', async () => 
 });
 
 test('an unknown route is 404, in the words that SDKs know', async () => {
-  const targets = ['/', '/nope', '//', '//nope', '/v10/channels', '/subscription/nope',
+  const targets = ['/nope', '//', '//nope', '/v10/channels', '/subscription/nope',
     '/subscription/sync', '/subscription/topic', '/subscription/topic/added', '/subscription/attributes',
     '/notification', '/notification/opened', '/channel', `/channel/${living.id}`,
     `/channel/${living.id}/configuration`, `/channel/${living.id}/config/x`, '/channel//config', '/%00', '/a%2fb'];

@@ -203,9 +203,15 @@ each_role_may_what_it_is_for(void **state)
         {ROLE_READ, 0, MAY_READ, ABOVE, true},
         {ROLE_READ, 0, MAY_MANAGE, OTHER, false},
         {ROLE_READ, 0, MAY_ADMIN, ABOVE, false},
+        {ROLE_ADMIN, 0, MAY_ASK, ABOVE, true},
+        {ROLE_MANAGE, OWN, MAY_ASK, OWN, true},
+        {ROLE_INGEST, OWN, MAY_ASK, OWN, true},
+        {ROLE_READ, OWN, MAY_ASK, OWN, true},
+        {ROLE_READ, 0, MAY_ASK, ABOVE, true},
         /* Keys that should not exist open nothing. */
         {ROLE_MANAGE, 0, MAY_MANAGE, OTHER, false},
         {ROLE_INGEST, 0, MAY_INGEST, OTHER, false},
+        {ROLE_INGEST, 0, MAY_ASK, ABOVE, false},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct key key = {.role = cases[i].role, .channel = cases[i].channel};

@@ -1,0 +1,6 @@
+import './style.css';
+import './lib/theme';
+import { render } from 'preact';
+import { App } from './app';
+
+render(<App />, document.getElementById('app')!);

@@ -1,0 +1,19 @@
+// One channel at a glance.
+import { inChannel } from '../lib/api';
+import { useChannel } from '../lib/context';
+import { type Params, href } from '../lib/router';
+import { Page } from '../ui/page';
+import { LatestNotices } from './notices';
+import { Figures, RangeChoice, useRange } from './stats';
+
+export function ChannelPage({ params }: { params: Params }) {
+  const id = params.c!;
+  const channel = useChannel();
+  const [range, setRange] = useRange();
+  return (
+    <Page title={channel.data?.name ?? id} actions={<RangeChoice range={range} onChange={setRange} />}>
+      <Figures path={inChannel(id, 'stats')} range={range} />
+      <LatestNotices path={inChannel(id, 'notices')} all={href('c', id, 'notices')} withChannel={false} />
+    </Page>
+  );
+}

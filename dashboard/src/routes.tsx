@@ -1,0 +1,25 @@
+// The pages, by address. A new one is a row here and a file in pages/.
+import type { ComponentType } from 'preact';
+import type { Params } from './lib/router';
+import { ChannelPage } from './pages/channel';
+import { Channels } from './pages/channels';
+import { Notices } from './pages/notices';
+import { Overview } from './pages/overview';
+import type { IconName } from './ui/icons';
+
+export interface Route {
+  path: string; // ":c" is a channel's id
+  page: ComponentType<{ params: Params }>;
+  who?: 'server' | 'admin'; // keys for all channels; admin keys. Else: any that may see the channel
+  nav?: { text: string; icon: IconName }; // an entry in the menu, in this order
+  under?: string; // the path whose entry is marked while this page is open
+}
+
+export const routes: Route[] = [
+  { path: '/', page: Overview, who: 'server', nav: { text: 'Overview', icon: 'home' } },
+  { path: '/channels', page: Channels, who: 'server', nav: { text: 'Channels', icon: 'channels' } },
+  { path: '/notices', page: Notices, who: 'admin', nav: { text: 'Notices', icon: 'bell' } },
+
+  { path: '/c/:c', page: ChannelPage, nav: { text: 'Overview', icon: 'home' } },
+  { path: '/c/:c/notices', page: Notices, nav: { text: 'Notices', icon: 'bell' } },
+];

@@ -1,0 +1,19 @@
+/* The files of the dashboard, in the binary: what scripts/dashboard.py makes of
+ * dashboard/, or dashboard_none.c in a build without. */
+#pragma once
+
+#include "base/types.h"
+
+struct dashboard_file {
+    const char *path;   /* "/" or "/assets/…" */
+    const char *type;   /* its Content-Type */
+    const char *digest; /* of the bytes, for its ETag */
+    bool hashed;        /* its name says what is in it: it never changes */
+    const unsigned char *bytes;
+    size_t n;
+    const unsigned char *gzip; /* the same, compressed; NULL where that is longer */
+    size_t gzip_n;
+};
+
+extern const struct dashboard_file dashboard_files[];
+extern const size_t dashboard_n_files;
