@@ -255,20 +255,31 @@ ignore_attempt(struct engine_call *read, const struct attempt_record *attempt)
     (void)attempt;
 }
 
+static msec_t
+now_of(const struct api_request *r)
+{
+    return clock_steady_ms(engine_clock(r->api->engine));
+}
+
 static void
-disabled_done(struct engine_call *read)
+held_done(struct engine_call *read)
 {
     struct api_request *r = container_of(read, struct api_request, op.call);
-    if (read->result != 0)
+    char trial[TRIAL_TEXT];
+    if (read->result != 0) {
         api_refuse(r, read->result, "no such call");
-    else
+    } else if (trial_is_over(r->channel->trial_ends_ms, now_of(r))) {
+        trial_write_ended(trial, r->channel->trial_ends_ms);
+        api_problem(r, 409, "%s: its calls are held until its end is moved", trial);
+    } else {
         api_problem(r, 409, "the webhook is disabled: enable it first");
+    }
 }
 
 /* Nothing is retried, but whether this channel has such a call is asked all the same:
  * what it has not is 404. */
 static void
-refuse_disabled(struct api_request *r, uint64_t event, uint64_t webhook)
+refuse_held(struct api_request *r, uint64_t event, uint64_t webhook)
 {
     r->op.call = (struct engine_call){
         .channel = r->channel->number,
@@ -276,7 +287,7 @@ refuse_disabled(struct api_request *r, uint64_t event, uint64_t webhook)
         .webhook = webhook,
         .call = ignore_call,
         .attempt = ignore_attempt,
-        .done = disabled_done,
+        .done = held_done,
     };
     httpd_hold(r->req);
     engine_call(r->api->engine, &r->op.call);
@@ -310,8 +321,9 @@ calls_retry(struct api_request *r)
     uint64_t event, webhook;
     if (!parse_id(r, &event, &webhook) || read_nothing(r) != 0)
         return;
-    if (is_disabled(r->api->engine, webhook)) {
-        refuse_disabled(r, event, webhook);
+    if (is_disabled(r->api->engine, webhook) ||
+        trial_is_over(r->channel->trial_ends_ms, now_of(r))) {
+        refuse_held(r, event, webhook);
         return;
     }
     r->op.retry = (struct engine_retry){

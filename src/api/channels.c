@@ -1,13 +1,16 @@
-/* Channels: made, renamed and deleted by admins. */
+/* Channels: made, changed and deleted by admins. */
 #include <stdlib.h>
 
 #include "api/fields.h"
 #include "api/resources.h"
 #include "base/mem.h"
+#include "base/timefmt.h"
 
 struct channel_body {
     char id[ID_MAX + 1]; /* "" = make one */
     char *name;          /* NULL = not given */
+    bool has_trial;
+    msec_t trial_ends_ms; /* steady; MSEC_NEVER = no trial */
 };
 
 static void
@@ -36,8 +39,57 @@ read_id(struct reader *rd, const struct json_token *value, void *out)
     return reader_id(rd, value, body->id);
 }
 
-/* Name first: a change knows only that one. */
-static const struct field fields[] = {{"name", read_name}, {"_id", read_id}};
+static int
+set_trial(struct reader *rd, struct channel_body *body, msec_t ends_ms)
+{
+    if (body->has_trial)
+        return reader_fail(rd, "is given twice: as trial and as trialEndsAt");
+    body->has_trial = true;
+    body->trial_ends_ms = ends_ms;
+    return 0;
+}
+
+static msec_t
+now_of(const struct api_request *r)
+{
+    return clock_steady_ms(engine_clock(r->api->engine));
+}
+
+static int
+read_trial(struct reader *rd, const struct json_token *value, void *out)
+{
+    bool trial;
+    int rc = reader_bool(rd, value, &trial);
+    if (rc != 0)
+        return rc;
+    return set_trial(rd, out,
+                     trial ? now_of(rd->request) + CHANNEL_TRIAL_MS : MSEC_NEVER);
+}
+
+/* A time that is past ends the trial now. */
+static int
+read_trial_ends(struct reader *rd, const struct json_token *value, void *out)
+{
+    struct slice text;
+    msec_t ends_ms;
+    if (value->type == JSON_NULL)
+        return set_trial(rd, out, MSEC_NEVER);
+    int rc = reader_text(rd, value, 1, API_CONFIG_BODY_MAX, &text);
+    if (rc != 0)
+        return rc;
+    if (!time_parse(text, &ends_ms))
+        return reader_fail(rd, "must be null or a time as in 2024-03-04T09:50:51Z");
+    return set_trial(rd, out, ends_ms);
+}
+
+/* The id last: a change does not know it. */
+static const struct field fields[] = {
+    {"name", read_name},
+    {"trial", read_trial},
+    {"trialEndsAt", read_trial_ends},
+    {"_id", read_id},
+};
+#define FIELDS ARRAY_LEN(fields)
 
 static int
 read_body(struct api_request *r, size_t n_fields)
@@ -50,26 +102,29 @@ read_body(struct api_request *r, size_t n_fields)
     int rc = reader_init(&rd, r);
     if (rc == 0)
         rc = reader_object(&rd, &rd.doc.tokens[0], fields, n_fields, body);
-    if (rc == 0 && n_fields == 2 && !body->name)
+    if (rc == 0 && n_fields == FIELDS && !body->name)
         rc = reader_missing(&rd, "name");
     reader_fini(&rd);
     return rc;
 }
 
 static void
-write_channel(struct json_out *json, const struct channel *channel)
+write_channel(struct api_request *r, const struct channel *channel)
 {
+    struct json_out *json = &r->json;
     json_str(json, "_id", channel->id);
     json_str(json, "name", channel->name);
     json_time(json, "createdAt", channel->created_ms);
     json_time(json, "updatedAt", channel->updated_ms);
+    json_time(json, "trialEndsAt", channel->trial_ends_ms);
+    json_bool(json, "trialEnded", trial_is_over(channel->trial_ends_ms, now_of(r)));
 }
 
 static void
 answer_channel(struct api_request *r, const struct channel *channel, unsigned status)
 {
     api_json_begin(r);
-    write_channel(&r->json, channel);
+    write_channel(r, channel);
     api_json_end(r, status);
 }
 
@@ -107,6 +162,8 @@ create_apply(struct engine *engine, struct engine_change *change)
     channel->name = xstrdup(body->name);
     channel->created_ms = clock_wall_us(engine_clock(engine)) / 1000;
     channel->updated_ms = channel->created_ms;
+    if (body->has_trial)
+        channel->trial_ends_ms = body->trial_ends_ms;
     change->channel = channel;
     return 0;
 }
@@ -124,7 +181,7 @@ create_done(struct engine_change *change)
 void
 channels_create(struct api_request *r)
 {
-    if (read_body(r, 2) != 0)
+    if (read_body(r, FIELDS) != 0)
         return;
     r->op.change = (struct engine_change){.apply = create_apply, .done = create_done};
     httpd_hold(r->req);
@@ -167,7 +224,7 @@ channels_list(struct api_request *r)
     api_page_begin(r);
     for (size_t i = 0; i < shown; i++) {
         json_object(&r->json, NULL);
-        write_channel(&r->json, page[i]);
+        write_channel(r, page[i]);
         json_object_end(&r->json);
     }
     if (more)
@@ -201,7 +258,7 @@ channel_copy_now(struct engine *engine, struct api_request *r)
 }
 
 static int
-rename_apply(struct engine *engine, struct engine_change *change)
+edit_apply(struct engine *engine, struct engine_change *change)
 {
     struct api_request *r = container_of(change, struct api_request, op.change);
     const struct channel_body *body = r->own;
@@ -212,12 +269,14 @@ rename_apply(struct engine *engine, struct engine_change *change)
         free(channel->name);
         channel->name = xstrdup(body->name);
     }
+    if (body->has_trial)
+        channel->trial_ends_ms = body->trial_ends_ms;
     change->channel = channel;
     return 0;
 }
 
 static void
-rename_done(struct engine_change *change)
+edit_done(struct engine_change *change)
 {
     struct api_request *r = container_of(change, struct api_request, op.change);
     if (change->result != 0)
@@ -229,9 +288,9 @@ rename_done(struct engine_change *change)
 void
 channels_change(struct api_request *r)
 {
-    if (read_body(r, 1) != 0)
+    if (read_body(r, FIELDS - 1) != 0)
         return;
-    r->op.change = (struct engine_change){.apply = rename_apply, .done = rename_done};
+    r->op.change = (struct engine_change){.apply = edit_apply, .done = edit_done};
     httpd_hold(r->req);
     engine_change(r->api->engine, &r->op.change);
 }

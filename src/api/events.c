@@ -75,6 +75,9 @@ refuse_ingest(struct api_request *r, int code)
                  "these events make more than %d calls: send fewer at once",
                  ENGINE_CALLS_MAX);
         api_refuse(r, code, why);
+    } else if (code == E_ENDED) {
+        trial_write_ended(why, r->channel->trial_ends_ms);
+        api_problem(r, 403, "%s: it takes no events until its end is moved", why);
     } else if (code == E_NOT_FOUND) {
         api_refuse(r, code, r->webhook ? "no such webhook" : "no such channel");
     } else {

@@ -160,6 +160,7 @@ static const struct {
 } refusals[] = {
     {E_INVALID, 400, NULL, "the request is not valid"},
     {E_NOT_FOUND, 404, NULL, "no such thing"},
+    {E_ENDED, 403, NULL, "the channel's trial has ended"},
     {E_CONFLICT, 409, NULL, "this conflicts with what is there"},
     {E_TOO_LARGE, 413, NULL, "the request asks for too much at once"},
     {E_NO_MEMORY, 503, "1", "no memory for this request now"},

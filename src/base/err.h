@@ -15,7 +15,8 @@ enum {
     E_STALE = -7, /* computed from an older configuration: compute again */
     E_IO = -8,   /* the disk or the database failed: nothing may be believed any more */
     E_BUSY = -9, /* held by another process */
-    E_CLOSED = -10 /* shutting down */
+    E_CLOSED = -10, /* shutting down */
+    E_ENDED = -11   /* of the right form, and its time is over */
 };
 
 struct err {

@@ -1,6 +1,17 @@
 /* pushwire channel … */
 #include "cli/resource.h"
 
+#include "base/clock.h"
+
+static void
+write_trial(struct json_out *json, const struct options *options)
+{
+    if (option_given(options, OPTION_TRIAL))
+        json_time(json, "trialEndsAt",
+                  clock_wall_us(&clock_system) / 1000 +
+                      option_number(options, OPTION_TRIAL));
+}
+
 int
 channel_create(const struct command_line *line)
 {
@@ -13,6 +24,7 @@ channel_create(const struct command_line *line)
     json_str(&json, "name", line->args[0]);
     if (option_given(&line->options, OPTION_ID))
         json_str(&json, "_id", option_text(&line->options, OPTION_ID));
+    write_trial(&json, &line->options);
     json_object_end(&json);
     int status = resource_show(line, "POST", resource_path("/v1/channels"), &body);
     buf_fini(&body);
@@ -26,6 +38,7 @@ channel_list(const struct command_line *line)
         {{"ID", false}, "_id"},
         {{"NAME", true}, "name"},
         {{"CREATED", false}, "createdAt"},
+        {{"TRIAL ENDS", false}, "trialEndsAt"},
     };
     return resource_list(line, resource_path("/v1/channels"), columns,
                          ARRAY_LEN(columns));
@@ -47,7 +60,11 @@ channel_change(const struct command_line *line)
     buf_init(&body, RESOURCE_BODY_MAX);
     json_out_init(&json, &body);
     json_object(&json, NULL);
-    json_str(&json, "name", option_text(&line->options, OPTION_NAME));
+    if (option_given(&line->options, OPTION_NAME))
+        json_str(&json, "name", option_text(&line->options, OPTION_NAME));
+    write_trial(&json, &line->options);
+    if (option_on(&line->options, OPTION_NO_TRIAL))
+        json_null(&json, "trialEndsAt");
     json_object_end(&json);
     int status = resource_show(line, "PATCH",
                                resource_path("/v1/channels/%s", line->args[0]), &body);

@@ -75,13 +75,13 @@ const struct command command_table[] = {
      WITH_DATA | OPT(PAYLOAD) | OPT(COUNT) | OPT(SUBSCRIPTION), OPT(CHANNEL),
      "Sends a sample event of a type, or with --data your own, and prints its id."},
 
-    {"channel", "create", "NAME", 1, 1, channel_create, CLIENT | OPT(ID), 0,
-     "Creates a channel."},
+    {"channel", "create", "NAME", 1, 1, channel_create, CLIENT | OPT(ID) | OPT(TRIAL),
+     0, "Creates a channel."},
     {"channel", "list", NULL, 0, 0, channel_list, CLIENT | OPT(LIMIT), 0,
      "Lists the channels."},
     {"channel", "show", "ID", 1, 1, channel_show, CLIENT, 0, "Shows a channel."},
-    {"channel", "change", "ID", 1, 1, channel_change, CLIENT | OPT(NAME), OPT(NAME),
-     "Changes a channel."},
+    {"channel", "change", "ID", 1, 1, channel_change,
+     CLIENT | OPT(NAME) | OPT(TRIAL) | OPT(NO_TRIAL), 0, "Changes a channel."},
     {"channel", "delete", "ID", 1, 1, channel_delete, CLIENT, 0,
      "Deletes a channel with its webhooks and keys; what waits is cancelled."},
 

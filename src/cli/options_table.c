@@ -311,6 +311,11 @@ const struct option option_table[OPTIONS] = {
                              .help = "the subscription"},
     [OPTION_ID] = {FLAG("id"), TEXT("ID"), .help = "its id; default: one is made"},
     [OPTION_NAME] = {FLAG("name"), TEXT("NAME"), .help = "its name"},
+    [OPTION_TRIAL] = {FLAG("trial"), DURATION(0, HOURS(87600), 1000),
+                      .help = "make it a trial that ends in this time, as 30d: then it "
+                              "takes no events and its calls are held"},
+    [OPTION_NO_TRIAL] = {FLAG("no-trial"), .type = OPTION_BOOL,
+                         .help = "it is no trial any more: what was held goes out"},
     [OPTION_TARGET] = {FLAG("target"), TEXT("URL"), .help = "where its calls go"},
     [OPTION_EVENTS] = {FLAG("events"), .type = OPTION_WORDS, .value = "TYPE,…",
                        .word = type_or_all, .help = "what it wants"},

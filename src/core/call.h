@@ -5,13 +5,13 @@
  *     ----------  ----------  -------------------------------------
  *     (new)       waiting
  *     waiting     in flight   its turn has come
- *                 held        the webhook is disabled
+ *                 held        the webhook is disabled, or the trial is over
  *                 cancelled   the webhook is deleted
  *     in flight   succeeded   2xx
  *                 waiting     failed, and an attempt is left
  *                 failed      all attempts are used
  *                 held        410, or the webhook is disabled
- *     held        waiting     the webhook is enabled
+ *     held        waiting     the webhook is enabled, the trial goes on
  *                 cancelled   the webhook is deleted
  *     succeeded   waiting     a person asks for it
  *     failed      waiting     a person asks for it

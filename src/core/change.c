@@ -64,6 +64,12 @@ outcome_body(const struct outcome *outcome, size_t i)
 }
 
 bool
+change_is_news(const struct change *change)
+{
+    return change->kind != CHANGE_OPT_OUT && !change->silent;
+}
+
+bool
 change_is_report(enum change_kind kind)
 {
     return kind == CHANGE_DELIVERED || kind == CHANGE_CLICKED;

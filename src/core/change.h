@@ -114,6 +114,10 @@ struct slice outcome_body(const struct outcome *outcome, size_t i);
 int change_apply(struct outcome *outcome, const struct change *change,
                  const struct change_scene *scene, const char **why) must_check;
 
+/* Whether events may come of it that are more than the end of a subscription: that is
+ * taken from a channel whose trial has ended, too. */
+bool change_is_news(const struct change *change);
+
 /* Whether this kind is about a push, and is remembered as a report. */
 bool change_is_report(enum change_kind kind);
 /* Under what it is remembered beside its notification: "delivery", "click", "click:0".

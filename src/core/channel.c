@@ -1,6 +1,7 @@
 #include "core/channel.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -8,6 +9,7 @@
 #include "base/json.h"
 #include "base/json_out.h"
 #include "base/mem.h"
+#include "base/timefmt.h"
 
 static const char *const gated_paths[GATED_ROUTES] = {
     [GATED_SYNC] = "/subscription/sync",
@@ -370,6 +372,7 @@ channel_new(void)
 {
     struct channel *channel = xcalloc(1, sizeof(*channel));
     atomic_init(&channel->refs, 1);
+    channel->trial_ends_ms = MSEC_NEVER;
     settings_init(&channel->settings);
     return channel;
 }
@@ -386,8 +389,17 @@ channel_copy(const struct channel *channel)
     copy->deleted = channel->deleted;
     copy->created_ms = channel->created_ms;
     copy->updated_ms = channel->updated_ms;
+    copy->trial_ends_ms = channel->trial_ends_ms;
     settings_copy(&copy->settings, &channel->settings);
     return copy;
+}
+
+void
+trial_write_ended(char text[TRIAL_TEXT], msec_t ends_ms)
+{
+    char time[TIME_TEXT];
+    time_format(time, ends_ms);
+    snprintf(text, TRIAL_TEXT, "the channel's trial ended at %s", time);
 }
 
 struct channel *

@@ -18,6 +18,7 @@
 #define CHANNEL_BUNDLES_MAX  100
 #define CHANNEL_ORIGIN_MAX   300 /* bytes of an origin, a bundle id */
 #define CHANNEL_SETTINGS_MAX ((size_t)256 * 1024)
+#define CHANNEL_TRIAL_MS     ((msec_t)30 * 24 * 3600 * 1000) /* unless a date is given */
 
 /* The public routes that change a subscription and that an authorizer may guard. */
 enum gated_route {
@@ -67,6 +68,7 @@ struct channel {
     bool deleted;
     msec_t created_ms;
     msec_t updated_ms;
+    msec_t trial_ends_ms; /* steady; MSEC_NEVER = it is no trial */
     struct channel_settings settings;
 };
 
@@ -74,6 +76,18 @@ struct channel *channel_new(void); /* one reference; empty settings */
 struct channel *channel_copy(const struct channel *channel);
 struct channel *channel_ref(struct channel *channel);
 void channel_unref(struct channel *channel); /* NULL is fine */
+
+/* From its end on a trial takes no new events and its calls are held; nothing of it
+ * goes, and all goes on when the end is moved or lifted. */
+static inline bool
+trial_is_over(msec_t ends_ms, msec_t now_ms)
+{
+    return ends_ms <= now_ms;
+}
+
+#define TRIAL_TEXT 80
+/* "the channel's trial ended at …" */
+void trial_write_ended(char text[TRIAL_TEXT], msec_t ends_ms);
 
 /* For a channel that nobody else sees yet. */
 void settings_add_origin(struct channel_settings *settings, struct slice origin);

@@ -92,6 +92,27 @@ submit(struct work *work)
 }
 
 static void
+tell_webhook(struct engine *engine, struct webhook *webhook)
+{
+    const struct config_channel *entry =
+        config_find_channel(&engine->config, webhook->channel);
+    dispatch_post_webhook(engine_dispatch_of(engine, webhook->number), webhook,
+                          entry ? entry->channel->trial_ends_ms : MSEC_NEVER);
+}
+
+/* Under the lock, so that what is posted cannot be overtaken by what comes after it. */
+void
+engine_tell_what_is(struct engine *engine, uint64_t number)
+{
+    struct config *config = &engine->config;
+    pthread_rwlock_rdlock(&config->lock);
+    struct webhook *now = map_get(&config->webhooks, number, 0);
+    if (now)
+        tell_webhook(engine, now);
+    pthread_rwlock_unlock(&config->lock);
+}
+
+static void
 tell_webhooks_of_deleted_channel(struct engine *engine, uint64_t channel)
 {
     struct config *config = &engine->config;
@@ -100,10 +121,55 @@ tell_webhooks_of_deleted_channel(struct engine *engine, uint64_t channel)
     for (size_t i = 0; entry && i < entry->n; i++) {
         struct webhook *gone = webhook_copy(entry->webhooks[i]);
         gone->deleted = true;
-        dispatch_post_webhook(engine_dispatch_of(engine, gone->number), gone);
+        dispatch_post_webhook(engine_dispatch_of(engine, gone->number), gone,
+                              MSEC_NEVER);
         webhook_unref(gone);
     }
     pthread_rwlock_unlock(&config->lock);
+}
+
+/* Under the lock, so that what is posted cannot be overtaken by what comes after it. */
+static void
+tell_of_trial(struct engine *engine, const struct channel *channel)
+{
+    struct config *config = &engine->config;
+    pthread_rwlock_rdlock(&config->lock);
+    const struct config_channel *entry = config_find_channel(config, channel->number);
+    for (size_t i = 0; entry && i < entry->n; i++)
+        dispatch_post_webhook(engine_dispatch_of(engine, entry->webhooks[i]->number),
+                              entry->webhooks[i], channel->trial_ends_ms);
+    pthread_rwlock_unlock(&config->lock);
+}
+
+static bool
+changes_trial(struct engine *engine, const struct channel *channel)
+{
+    struct config *config = &engine->config;
+    pthread_rwlock_rdlock(&config->lock);
+    const struct config_channel *entry = config_find_channel(config, channel->number);
+    bool changes = entry && entry->channel->trial_ends_ms != channel->trial_ends_ms;
+    pthread_rwlock_unlock(&config->lock);
+    return changes;
+}
+
+static void
+show_channel(struct engine *engine, struct channel *channel, uint64_t version)
+{
+    bool trial = !channel->deleted && changes_trial(engine, channel);
+    if (channel->deleted)
+        tell_webhooks_of_deleted_channel(engine, channel->number);
+    config_set_channel(&engine->config, channel, version);
+    if (trial)
+        tell_of_trial(engine, channel);
+}
+
+static void
+show_webhook(struct engine *engine, struct webhook *webhook, uint64_t version)
+{
+    config_set_webhook(&engine->config, webhook, version);
+    pthread_rwlock_rdlock(&engine->config.lock);
+    tell_webhook(engine, webhook);
+    pthread_rwlock_unlock(&engine->config.lock);
 }
 
 /* Committed: now everybody sees it. On the store's thread, in the order of the commits.
@@ -116,13 +182,9 @@ show(struct work *work)
     struct engine_change *change = work->change;
 
     if (change->channel) {
-        if (change->channel->deleted)
-            tell_webhooks_of_deleted_channel(engine, change->channel->number);
-        config_set_channel(config, change->channel, work->store.channel.config_after);
+        show_channel(engine, change->channel, work->store.channel.config_after);
     } else if (change->webhook) {
-        config_set_webhook(config, change->webhook, work->store.webhook.config_after);
-        dispatch_post_webhook(engine_dispatch_of(engine, change->webhook->number),
-                              change->webhook);
+        show_webhook(engine, change->webhook, work->store.webhook.config_after);
     } else if (change->put_key) {
         config_set_key(config, &change->key, work->store.key.config_after);
     } else {
@@ -218,18 +280,6 @@ disable_apply(struct engine *engine, struct engine_change *change)
     return 0;
 }
 
-/* Under the lock, so that what is posted cannot be overtaken by what comes after it. */
-static void
-tell_what_is(struct engine *engine, uint64_t number)
-{
-    struct config *config = &engine->config;
-    pthread_rwlock_rdlock(&config->lock);
-    struct webhook *now = map_get(&config->webhooks, number, 0);
-    if (now)
-        dispatch_post_webhook(engine_dispatch_of(engine, number), now);
-    pthread_rwlock_unlock(&config->lock);
-}
-
 static void
 disable_done(struct engine_change *change)
 {
@@ -239,7 +289,7 @@ disable_done(struct engine_change *change)
         log_line(LOG_WARN, "webhook.disabled", LOG_S("webhook", change->webhook->id),
                  LOG_S("reason", change->webhook->disabled_reason));
     } else { /* its lane is shut until it is told anew */
-        tell_what_is(disabling->engine, disabling->was->number);
+        engine_tell_what_is(disabling->engine, disabling->was->number);
     }
     webhook_unref(disabling->was);
     free(disabling);

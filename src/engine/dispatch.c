@@ -21,6 +21,7 @@ dispatch_new(const struct dispatch_options *options)
     pace_init(&dispatch->pace, options->drain_total);
     heap_init(&dispatch->paced);
     heap_init(&dispatch->probes);
+    heap_init(&dispatch->holds);
     smap_init(&dispatch->hosts);
     map_init(&dispatch->channels);
     map_init(&dispatch->lanes);
@@ -105,6 +106,7 @@ dispatch_free(struct dispatch *dispatch)
         lane_leave_channel(dispatch, lane);
         lane_drain_fini(dispatch, lane);
         lane_probe_fini(dispatch, lane);
+        lane_hold_fini(dispatch, lane);
         lane_leave_host(dispatch, lane);
         if (lane->target)
             dispatch->options.transport->target_close(dispatch->options.transport,
@@ -118,6 +120,7 @@ dispatch_free(struct dispatch *dispatch)
     window_pool_fini(&dispatch->pool);
     heap_fini(&dispatch->paced);
     heap_fini(&dispatch->probes);
+    heap_fini(&dispatch->holds);
     schedule_fini(&dispatch->schedule);
     dispatch->options.transport->close(dispatch->options.transport);
     free(dispatch);
@@ -177,10 +180,11 @@ start_attempts(struct dispatch *dispatch)
 }
 
 static msec_t
-lane_oldest_due(const struct lane *lane)
+lane_oldest_due(const struct dispatch *dispatch, const struct lane *lane)
 {
     msec_t oldest = MSEC_NEVER;
-    if (!lane->webhook || !lane->webhook->enabled || lane->lease == 0)
+    if (!lane->webhook || !lane->webhook->enabled || lane->lease == 0 ||
+        lane_is_held(dispatch, lane))
         return oldest;
     for (size_t i = 0; i < LANE_QUEUES; i++) {
         const struct live_call *first = lane->ready[i].head;
@@ -208,7 +212,7 @@ update_gauges(struct dispatch *dispatch, msec_t now_ms)
         size_t at = 0;
         struct lane *lane;
         while ((lane = map_next(&dispatch->lanes, &at)) != NULL) {
-            msec_t due = lane_oldest_due(lane);
+            msec_t due = lane_oldest_due(dispatch, lane);
             if (due < oldest)
                 oldest = due;
         }
@@ -231,6 +235,7 @@ dispatch_turn(struct dispatch *dispatch)
 
     dispatch_read_mail(dispatch);
     if (!dispatch->stopping) {
+        lanes_hold(dispatch);
         start_reads(dispatch, now_ms);
         lanes_drain(dispatch);
         lanes_probe(dispatch);
@@ -241,8 +246,9 @@ dispatch_turn(struct dispatch *dispatch)
 
     msec_t next = MSEC_NEVER;
     if (!dispatch->stopping)
-        next = earlier(schedule_due(&dispatch->schedule),
-                       earlier(lanes_drain_due(dispatch), lanes_probe_due(dispatch)));
+        next = earlier(
+            earlier(schedule_due(&dispatch->schedule), lanes_hold_due(dispatch)),
+            earlier(lanes_drain_due(dispatch), lanes_probe_due(dispatch)));
     if (dispatch->refused && dispatch->refused_at_ms < next)
         next = dispatch->refused_at_ms;
     return next;

@@ -102,8 +102,10 @@ void dispatch_take_back(struct dispatch *dispatch, size_t bytes);
 
 /* This node sends for the webhook (lease > 0) or no longer does. */
 void dispatch_post_lease(struct dispatch *dispatch, uint64_t webhook, uint64_t lease);
-/* The webhook is new or has changed. Takes a reference. */
-void dispatch_post_webhook(struct dispatch *dispatch, struct webhook *webhook);
+/* The webhook is new or has changed, or its channel's trial has: from `held_from_ms` on
+ * (steady; MSEC_NEVER = never) its calls are held. Takes a reference. */
+void dispatch_post_webhook(struct dispatch *dispatch, struct webhook *webhook,
+                           msec_t held_from_ms);
 /* A waiting call at this place is (only) on disk. */
 void dispatch_post_due(struct dispatch *dispatch, uint64_t webhook,
                        struct due_at place);

@@ -12,6 +12,7 @@ struct note {
     uint64_t webhook_number;
     uint64_t lease;
     struct webhook *webhook;
+    msec_t held_from_ms;
     struct due_at place;
 };
 
@@ -71,6 +72,7 @@ webhook_arrived(struct dispatch *dispatch, struct mail *mail)
         if (!old)
             lane_join_channel(dispatch, lane);
         lane_new_webhook(dispatch, lane, old);
+        lane_hold_from(dispatch, lane, note->held_from_ms);
         if (!old || strcmp(old->url, lane->webhook->url) != 0)
             lane_join_host(dispatch, lane);
         if (lane->target)
@@ -84,9 +86,11 @@ webhook_arrived(struct dispatch *dispatch, struct mail *mail)
 }
 
 void
-dispatch_post_webhook(struct dispatch *dispatch, struct webhook *webhook)
+dispatch_post_webhook(struct dispatch *dispatch, struct webhook *webhook,
+                      msec_t held_from_ms)
 {
     struct note *note = note_new(webhook->number, webhook_arrived);
+    note->held_from_ms = held_from_ms;
     note->webhook = webhook_ref(webhook);
     dispatch_post(dispatch, &note->mail);
 }

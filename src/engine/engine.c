@@ -57,10 +57,7 @@ on_lease(void *ctx, uint64_t number, uint64_t lease)
     struct engine *engine = ctx;
     struct dispatch *dispatch = engine_dispatch_of(engine, number);
     dispatch_post_lease(dispatch, number, lease);
-    struct webhook *webhook = engine_webhook_numbered(engine, number);
-    if (webhook)
-        dispatch_post_webhook(dispatch, webhook);
-    webhook_unref(webhook);
+    engine_tell_what_is(engine, number);
 }
 
 static void

@@ -128,7 +128,7 @@ struct engine_ingest {
     void (*done)(struct engine_ingest *ingest);
     /* out */
     int result; /* 0, E_CONFLICT (idempotency key used with another body), E_FULL,
-                   E_NOT_FOUND (channel gone), E_IO, E_CLOSED */
+                   E_NOT_FOUND (channel gone), E_ENDED (its trial), E_IO, E_CLOSED */
     uint64_t first_key; /* the events' keys are first_key, first_key + 1, … */
     bool repeated;
     /* the engine's */
@@ -152,7 +152,8 @@ struct engine_touch {
                     const struct subscription *after, const struct channel *channel);
     void (*done)(struct engine_touch *touch);
     /* out */
-    int result;      /* 0, E_NOT_FOUND, E_TOO_LARGE, E_FULL, E_IO, E_CLOSED */
+    int result;      /* 0, E_NOT_FOUND, E_TOO_LARGE, E_ENDED (the channel's trial; what
+                        only opts out is taken all the same), E_FULL, E_IO, E_CLOSED */
     const char *why; /* a constant sentence, or NULL */
     uint32_t events_by_type[EVENT_TYPES];
     /* the engine's */

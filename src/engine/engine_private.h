@@ -52,4 +52,6 @@ void sender_join(struct sender *sender);
 void gates_close(struct engine *engine);
 
 /* change.c */
+/* Posts the webhook with this number as it is now, if there is one. */
+void engine_tell_what_is(struct engine *engine, uint64_t number);
 void engine_disable(void *ctx, struct webhook *was, enum disable_reason reason);

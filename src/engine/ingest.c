@@ -32,13 +32,16 @@ match(struct job *job)
     struct config *config = &job->engine->config;
     const struct webhook *only = job->ingest->only;
     int rc = E_NOT_FOUND;
+    msec_t now_ms = clock_steady_ms(job->engine->clock);
 
     outgoing_forget_calls(&job->out);
     pthread_rwlock_rdlock(&config->lock);
     job->append.config = config->version;
     const struct config_channel *entry =
         config_find_channel(config, job->ingest->channel->number);
-    if (entry)
+    if (entry && trial_is_over(entry->channel->trial_ends_ms, now_ms))
+        rc = E_ENDED;
+    else if (entry)
         rc = outgoing_match(&job->out, entry, 0, only);
     pthread_rwlock_unlock(&config->lock);
     return rc == 0 && only && job->out.n_calls == 0 ? E_NOT_FOUND : rc;

@@ -23,6 +23,7 @@ lane_get_or_new(struct dispatch *dispatch, uint64_t webhook)
     lane->noted.due_ms = MSEC_NEVER;
     lane_drain_init(dispatch, lane);
     lane_probe_init(lane);
+    lane_hold_init(lane);
     schedule_add(&dispatch->schedule, &lane->entry,
                  (struct schedule_place){.due_ms = MSEC_NEVER, .event = UINT64_MAX});
     map_put(&dispatch->lanes, webhook, 0, lane);
@@ -70,6 +71,7 @@ lane_free(struct dispatch *dispatch, struct lane *lane)
     lane_leave_channel(dispatch, lane);
     lane_drain_fini(dispatch, lane);
     lane_probe_fini(dispatch, lane);
+    lane_hold_fini(dispatch, lane);
     lane_leave_host(dispatch, lane);
     schedule_remove(&dispatch->schedule, &lane->entry);
     if (lane->target)
@@ -83,7 +85,8 @@ static bool
 lane_may_send(const struct dispatch *dispatch, const struct lane *lane)
 {
     return lane->lease > 0 && !lane->shut && lane->webhook && lane->webhook->enabled &&
-           !lane->webhook->deleted && !dispatch->stopping;
+           !lane->webhook->deleted && !lane_is_held(dispatch, lane) &&
+           !dispatch->stopping;
 }
 
 void

@@ -59,6 +59,8 @@ struct lane {
     bool has_probe;         /* taken while it is failing: may start at probe_us */
     usec_t probe_us;
     struct heap_node probe;      /* until then */
+    msec_t held_from_ms;    /* steady; MSEC_NEVER = its channel's trial has no end */
+    struct heap_node holds; /* until that has come */
     struct schedule_place noted; /* while reading: the earliest place that came up */
 };
 
@@ -83,6 +85,7 @@ struct dispatch {
     struct heap paced;   /* lanes whose backlog has its turn later */
     struct heap probes;  /* likewise failing lanes */
     usec_t probe_us;     /* whose next turn is not before this, mono */
+    struct heap holds;   /* lanes whose channel's trial will end */
     struct map channels; /* channel number → struct window_group */
     struct smap hosts;   /* host and port → struct host */
     struct map lanes;    /* webhook number → struct lane */
@@ -176,6 +179,16 @@ void lane_new_webhook(struct dispatch *dispatch, struct lane *lane,
 size_t lane_fresh_max(const struct lane *lane);
 size_t lane_read_max(const struct lane *lane);
 size_t lane_read_below(const struct lane *lane);
+
+/* lane_hold.c */
+void lane_hold_init(struct lane *lane);
+void lane_hold_fini(struct dispatch *dispatch, struct lane *lane);
+/* lane_update must follow. */
+void lane_hold_from(struct dispatch *dispatch, struct lane *lane, msec_t from_ms);
+bool lane_is_held(const struct dispatch *dispatch, const struct lane *lane);
+/* Holds those whose time has come. */
+void lanes_hold(struct dispatch *dispatch);
+msec_t lanes_hold_due(const struct dispatch *dispatch); /* steady; MSEC_NEVER */
 
 /* dispatch_outcome.c */
 void outcome_note(struct attempt *attempt);

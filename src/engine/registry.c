@@ -185,6 +185,11 @@ apply(struct touch_job *job, size_t i, const struct store_found *found,
             return rc;
         scene.before = &before;
     }
+    if (change_is_news(change) &&
+        trial_is_over(entry->channel->trial_ends_ms, scene.now_ms)) {
+        job->store.op.why = "the channel's trial has ended";
+        return E_ENDED;
+    }
     int rc = change_apply(&engine->outcome, change, &scene, &job->store.op.why);
     if (rc == 0)
         rc = fill_decision(job, entry, scene.before, decision);

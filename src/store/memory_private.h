@@ -79,6 +79,7 @@ struct memory_store {
     unsigned crashes;
     bool broken;
     bool closed;
+    char held_reason[TRIAL_TEXT]; /* of the call that is being handed over */
 };
 
 static inline struct memory_store *

@@ -91,9 +91,27 @@ memory_events(struct memory_store *m, struct store_op *op)
     }
 }
 
+static enum call_state
+shown(const struct memory_store *m, const struct webhook *webhook,
+      enum call_state stored)
+{
+    const struct channel *channel = m->channels[webhook->channel - 1];
+    bool over = trial_is_over(channel->trial_ends_ms, clock_steady_ms(m->clock));
+    return call_shown(stored, webhook->enabled && !over, webhook->deleted);
+}
+
+static struct slice
+held_reason(struct memory_store *m, const struct webhook *webhook)
+{
+    if (!webhook->enabled)
+        return slice_of(webhook->disabled_reason);
+    trial_write_ended(m->held_reason, m->channels[webhook->channel - 1]->trial_ends_ms);
+    return slice_of(m->held_reason);
+}
+
 /* Its notification is valid as long as `about` is. */
 static struct call_record
-call_record(const struct memory_store *m, const struct memory_event *event,
+call_record(struct memory_store *m, const struct memory_event *event,
             const struct memory_call *call, char about[ID_MAX + 1])
 {
     const struct webhook *webhook = m->webhooks[call->webhook - 1];
@@ -103,7 +121,7 @@ call_record(const struct memory_store *m, const struct memory_event *event,
         .type = event->record.type,
         .subscription = event->record.subscription,
         .created_ms = event->record.created_ms,
-        .state = call_shown(call->state, webhook->enabled, webhook->deleted),
+        .state = shown(m, webhook, call->state),
     };
     out.tries = call->tries;
     if (event_notification(event->record.body, about))
@@ -111,7 +129,7 @@ call_record(const struct memory_store *m, const struct memory_event *event,
     if (call->state == CALL_WAITING)
         out.due_ms = call->due_ms;
     if (out.state == CALL_HELD)
-        out.held_reason = slice_of(webhook->disabled_reason);
+        out.held_reason = held_reason(m, webhook);
     if (call->n_log) {
         out.last = call->log[call->n_log - 1];
         out.last.response = (struct slice){0};
@@ -226,7 +244,6 @@ memory_counts(struct memory_store *m, struct store_op *op)
         for (size_t c = 0; c < m->events[i]->n_calls; c++) {
             const struct memory_call *call = &m->events[i]->calls[c];
             const struct webhook *webhook = m->webhooks[call->webhook - 1];
-            counts
-                ->calls[call_shown(call->state, webhook->enabled, webhook->deleted)]++;
+            counts->calls[shown(m, webhook, call->state)]++;
         }
 }

@@ -38,9 +38,10 @@ bit(enum call_state state)
 }
 
 static uint32_t
-shown_bit(const struct sqlite_webhook *webhook, enum call_state stored)
+shown_bit(const struct walk *walk, const struct sqlite_webhook *webhook,
+          enum call_state stored)
 {
-    return bit(call_shown(stored, webhook->enabled, webhook->deleted));
+    return bit(sqlite_shown(walk->s, webhook, stored));
 }
 
 /* Counts one row; false when the page ends before it. */
@@ -104,7 +105,7 @@ emit(struct walk *walk, struct call_record *call, enum call_state stored)
         map_get(&walk->s->webhooks, call->webhook, 0);
     if (!webhook || stored >= CALL_STORED_STATES)
         return sqlite_damaged(walk->s, "a call is of no webhook, or in no known state");
-    if (!(walk->list->states & shown_bit(webhook, stored)))
+    if (!(walk->list->states & shown_bit(walk, webhook, stored)))
         return 0;
     int rc = sqlite_call_fill(walk->s, call, stored);
     if (rc == 0 && error_matches(walk->list, call)) {
@@ -201,11 +202,12 @@ struct waiting {
 };
 
 static bool
-wanted(const struct store_calls *list, const struct sqlite_webhook *webhook)
+wanted(const struct walk *walk, const struct sqlite_webhook *webhook)
 {
+    const struct store_calls *list = walk->list;
     return (!list->webhook || list->webhook == webhook->number) &&
            webhook->calls[CALL_WAITING] &&
-           (list->states & shown_bit(webhook, CALL_WAITING));
+           (list->states & shown_bit(walk, webhook, CALL_WAITING));
 }
 
 static int
@@ -225,7 +227,7 @@ collect(struct walk *walk, struct waiting *waiting, size_t max)
     waiting->at = xmalloc((max + 1) * sizeof(waiting->at[0]));
     for (const struct sqlite_webhook *w = channel->webhooks; w; w = w->next) {
         int rc = 0;
-        if (!wanted(walk->list, w))
+        if (!wanted(walk, w))
             continue;
         sqlite_key(s, get, 1, w->number);
         while ((rc = sqlite_next(s, get)) == 1) {
@@ -354,7 +356,7 @@ sqlite_calls(struct sqlite_store *s, struct store_op *op)
     if (!channel)
         return sqlite_refuse(op, E_NOT_FOUND, "no such channel");
     for (const struct sqlite_webhook *w = channel->webhooks; w; w = w->next)
-        if (wanted(list, w))
+        if (wanted(&walk, w))
             waiting += (uint64_t)w->calls[CALL_WAITING];
 
     int rc;

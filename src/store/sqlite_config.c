@@ -36,6 +36,7 @@ keep_channel(struct sqlite_store *s, uint64_t number)
 {
     struct sqlite_channel *channel = xcalloc(1, sizeof(*channel));
     channel->number = number;
+    channel->trial_ends_ms = MSEC_NEVER;
     map_put(&s->channels, number, 0, channel);
     return channel;
 }
@@ -98,7 +99,8 @@ cache_channels(struct sqlite_store *s)
         "SELECT number, deleted, coalesce(active, 0), coalesce(inactive, 0), deleted"
         " AND (EXISTS(SELECT 1 FROM subscription s WHERE s.channel = c.number)"
         " OR EXISTS(SELECT 1 FROM attribute a WHERE a.channel = c.number)"
-        " OR EXISTS(SELECT 1 FROM notification n WHERE n.channel = c.number))"
+        " OR EXISTS(SELECT 1 FROM notification n WHERE n.channel = c.number)),"
+        " trial_ends_ms"
         " FROM channel c LEFT JOIN population p ON p.channel = c.number",
         &stmt);
     while (rc == 0 && (rc = sqlite_row_of(s, stmt)) == 1) {
@@ -108,6 +110,7 @@ cache_channels(struct sqlite_store *s)
         channel->subscriptions[true] = sqlite3_column_int64(stmt, 3);
         if (sqlite3_column_int(stmt, 4))
             note_deleted_channel(s, channel);
+        channel->trial_ends_ms = sqlite_time_or_never(stmt, 5);
         rc = 0;
         if (channel->subscriptions[false] < 0 || channel->subscriptions[true] < 0)
             rc = sqlite_damaged(s, "a channel has less than no subscriptions");
@@ -117,7 +120,7 @@ cache_channels(struct sqlite_store *s)
 }
 
 msec_t
-sqlite_failing_since(sqlite3_stmt *stmt, int column)
+sqlite_time_or_never(sqlite3_stmt *stmt, int column)
 {
     if (sqlite3_column_type(stmt, column) == SQLITE_NULL)
         return MSEC_NEVER;
@@ -158,7 +161,7 @@ cache_webhooks(struct sqlite_store *s)
             w->reason = sqlite_string_at(stmt, 3);
         for (int state = 0; state < CALL_STORED_STATES; state++)
             w->calls[state] = sqlite3_column_int64(stmt, 4 + state);
-        w->failing_since_ms = sqlite_failing_since(stmt, 9);
+        w->failing_since_ms = sqlite_time_or_never(stmt, 9);
         w->leased = s->started;
         if (sqlite3_column_int(stmt, 8))
             note_deleted(s, w);
@@ -266,6 +269,8 @@ run_with_settings(struct sqlite_store *s, const struct channel *channel)
     sqlite_int(s, set, 3, channel->updated_ms);
     sqlite_int(s, set, 4, channel->deleted);
     sqlite_text(s, set, 5, buf_slice(&sealed));
+    if (channel->trial_ends_ms != MSEC_NEVER) /* what is not bound is NULL */
+        sqlite_int(s, set, 6, channel->trial_ends_ms);
     rc = sqlite_run(s, set);
     buf_fini(&text);
     buf_fini(&sealed);
@@ -286,14 +291,16 @@ channel_add(struct sqlite_store *s, struct channel *channel)
     if (rc < 0)
         return rc;
     channel->number = last_number(s);
-    keep_channel(s, channel->number);
+    keep_channel(s, channel->number)->trial_ends_ms = channel->trial_ends_ms;
     return run_with_settings(s, channel);
 }
 
 static int
 channel_set(struct sqlite_store *s, const struct channel *channel)
 {
+    struct sqlite_channel *kept = sqlite_live_channel(s, channel->number);
     int rc = run_with_settings(s, channel);
+    kept->trial_ends_ms = channel->trial_ends_ms;
     if (rc < 0 || !channel->deleted)
         return rc;
 
@@ -304,7 +311,6 @@ channel_set(struct sqlite_store *s, const struct channel *channel)
         rc = sqlite_run(s, STMT_CHANNEL_KEYS_DROP);
     if (rc < 0)
         return rc;
-    struct sqlite_channel *kept = sqlite_live_channel(s, channel->number);
     note_deleted_channel(s, kept);
     for (struct sqlite_webhook *w = kept->webhooks; w; w = w->next)
         note_deleted(s, w);

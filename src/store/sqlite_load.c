@@ -35,7 +35,8 @@ load_channels(struct sqlite_store *s, const struct store_loader *loader)
     sqlite3_stmt *stmt = NULL;
     int rc =
         sqlite_prepare_once(s,
-                            "SELECT number, id, name, created_ms, updated_ms, settings"
+                            "SELECT number, id, name, created_ms, updated_ms, settings,"
+                            " trial_ends_ms"
                             " FROM channel WHERE deleted = 0 ORDER BY number",
                             &stmt);
     while (rc == 0 && (rc = sqlite_row_of(s, stmt)) == 1) {
@@ -47,6 +48,7 @@ load_channels(struct sqlite_store *s, const struct store_loader *loader)
         channel->name = sqlite_string_at(stmt, 2);
         channel->created_ms = sqlite3_column_int64(stmt, 3);
         channel->updated_ms = sqlite3_column_int64(stmt, 4);
+        channel->trial_ends_ms = sqlite_time_or_never(stmt, 6);
         rc = load_settings(s, channel, text_at(stmt, 5));
         if (rc == 0)
             loader->channel(loader->ctx, channel);
@@ -103,7 +105,7 @@ webhook_at(sqlite3_stmt *stmt)
     w->retry.max_delay_ms = sqlite3_column_int64(stmt, 13);
     w->created_ms = sqlite3_column_int64(stmt, 14);
     w->updated_ms = sqlite3_column_int64(stmt, 15);
-    webhook_set_failing_since(w, sqlite_failing_since(stmt, 16));
+    webhook_set_failing_since(w, sqlite_time_or_never(stmt, 16));
     return w;
 }
 

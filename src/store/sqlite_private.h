@@ -114,6 +114,7 @@ enum sqlite_stmt {
 struct sqlite_channel {
     uint64_t number;
     bool deleted;
+    msec_t trial_ends_ms; /* MSEC_NEVER = it is no trial */
     struct sqlite_webhook *webhooks;
     int64_t subscriptions[2]; /* by inactive; the open group included */
     int64_t delta[2];         /* by the open group */
@@ -264,6 +265,7 @@ struct sqlite_store {
     bool opened;
     bool broken;
     char broken_why[200];
+    char held_reason[TRIAL_TEXT]; /* of the call that is being handed over */
     int wal_pages;
 };
 
@@ -432,7 +434,7 @@ void sqlite_cache_free(struct sqlite_store *s);
 int sqlite_prepare_once(struct sqlite_store *s, const char *sql,
                         sqlite3_stmt **stmt) must_check;
 int sqlite_row_of(struct sqlite_store *s, sqlite3_stmt *stmt) must_check;
-msec_t sqlite_failing_since(sqlite3_stmt *stmt, int column); /* MSEC_NEVER = NULL */
+msec_t sqlite_time_or_never(sqlite3_stmt *stmt, int column); /* MSEC_NEVER = NULL */
 int sqlite_put_channel(struct sqlite_store *s, struct store_op *op) must_check;
 int sqlite_put_webhook(struct sqlite_store *s, struct store_op *op) must_check;
 int sqlite_put_key(struct sqlite_store *s, struct store_op *op) must_check;
@@ -472,6 +474,10 @@ bool sqlite_headers_read(struct webhook *webhook, struct slice text) must_check;
 bool sqlite_secrets_read(struct webhook *webhook, struct slice text) must_check;
 
 /* sqlite_read.c */
+/* What people see of a stored state of this webhook's calls, now. */
+enum call_state sqlite_shown(const struct sqlite_store *s,
+                             const struct sqlite_webhook *webhook,
+                             enum call_state stored);
 int sqlite_due(struct sqlite_store *s, struct store_op *op) must_check;
 int sqlite_events(struct sqlite_store *s, struct store_op *op) must_check;
 int sqlite_event(struct sqlite_store *s, struct store_op *op) must_check;

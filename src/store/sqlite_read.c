@@ -133,6 +133,29 @@ last_attempt(struct sqlite_store *s, struct call_record *call)
     return call->last.verdict < VERDICTS ? 0 : sqlite_damaged(s, no_verdict);
 }
 
+static bool
+trial_over(const struct sqlite_store *s, const struct sqlite_webhook *webhook)
+{
+    return trial_is_over(webhook->channel->trial_ends_ms, clock_steady_ms(s->clock));
+}
+
+enum call_state
+sqlite_shown(const struct sqlite_store *s, const struct sqlite_webhook *webhook,
+             enum call_state stored)
+{
+    return call_shown(stored, webhook->enabled && !trial_over(s, webhook),
+                      webhook->deleted);
+}
+
+static struct slice
+held_reason(struct sqlite_store *s, const struct sqlite_webhook *webhook)
+{
+    if (!webhook->enabled)
+        return slice_of(webhook->reason);
+    trial_write_ended(s->held_reason, webhook->channel->trial_ends_ms);
+    return slice_of(s->held_reason);
+}
+
 int
 sqlite_call_fill(struct sqlite_store *s, struct call_record *call,
                  enum call_state stored)
@@ -140,10 +163,10 @@ sqlite_call_fill(struct sqlite_store *s, struct call_record *call,
     const struct sqlite_webhook *webhook = map_get(&s->webhooks, call->webhook, 0);
     if (!webhook || stored >= CALL_STORED_STATES)
         return sqlite_damaged(s, "a call is of no webhook, or in no known state");
-    call->state = call_shown(stored, webhook->enabled, webhook->deleted);
+    call->state = sqlite_shown(s, webhook, stored);
     call->created_ms = event_key_ms(call->event);
     if (call->state == CALL_HELD)
-        call->held_reason = slice_of(webhook->reason);
+        call->held_reason = held_reason(s, webhook);
     if (call->state != CALL_HELD && call->state != CALL_WAITING)
         call->due_ms = 0;
     return call->attempts ? last_attempt(s, call) : 0;
@@ -333,8 +356,7 @@ sqlite_counts(struct sqlite_store *s, struct store_op *op)
     memset(counts->calls, 0, sizeof(counts->calls));
     for (const struct sqlite_webhook *w; (w = map_next(&s->webhooks, &at)) != NULL;)
         for (int state = 0; state < CALL_STORED_STATES; state++) {
-            enum call_state shown =
-                call_shown((enum call_state)state, w->enabled, w->deleted);
+            enum call_state shown = sqlite_shown(s, w, (enum call_state)state);
             counts->calls[shown] += (uint64_t)w->calls[state];
         }
     counts->disk_bytes = sqlite_file_bytes(s->path) + sqlite_file_bytes(s->wal_path);

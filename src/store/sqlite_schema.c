@@ -129,6 +129,8 @@ static const char *const steps[] = {
     "ALTER TABLE attempt ADD COLUMN tls_us INTEGER;"
     "ALTER TABLE attempt ADD COLUMN first_byte_us INTEGER;"
     "ALTER TABLE attempt ADD COLUMN reused INTEGER;",
+    /* NULL = the channel is no trial. */
+    "ALTER TABLE channel ADD COLUMN trial_ends_ms INTEGER;",
 };
 
 #define SCHEMA_VERSION ((int)ARRAY_LEN(steps))
@@ -266,7 +268,7 @@ const char *const sqlite_sql[STMTS] = {
     [STMT_CHANNEL_ADD] =
         "INSERT INTO channel(id, name, created_ms, updated_ms) VALUES(?1, ?2, ?3, ?4)",
     [STMT_CHANNEL_SET] = "UPDATE channel SET name = ?2, updated_ms = ?3, deleted = ?4,"
-                         " settings = ?5 WHERE number = ?1",
+                         " settings = ?5, trial_ends_ms = ?6 WHERE number = ?1",
     [STMT_CHANNEL_WEBHOOKS_DELETE] = "UPDATE webhook SET deleted = 1, secret = '',"
                                      " headers = '' WHERE channel = ?1",
     [STMT_CHANNEL_KEYS_DROP] = "DELETE FROM key WHERE channel = ?1",

@@ -242,6 +242,7 @@ struct config_change {
     const char *url;
     bool enabled;
     bool deleted;
+    msec_t trial_ends_ms;
     bool done;
     uint64_t number;
 };
@@ -343,6 +344,26 @@ sim_delete(struct sim *sim, uint64_t webhook)
     struct config_change change = {
         .change.apply = apply_state, .webhook = webhook, .deleted = true};
     apply_change(sim, &change);
+}
+
+static int
+apply_trial(struct engine *engine, struct engine_change *base)
+{
+    struct config_change *change = container_of(base, struct config_change, change);
+    (void)engine;
+    base->channel = channel_copy(change->sim->channel);
+    base->channel->trial_ends_ms = change->trial_ends_ms;
+    return 0;
+}
+
+void
+sim_trial(struct sim *sim, msec_t ends_ms)
+{
+    struct config_change change = {.change.apply = apply_trial,
+                                   .trial_ends_ms = ends_ms};
+    struct channel *old = sim->channel;
+    apply_change(sim, &change);
+    channel_unref(old);
 }
 
 struct post {

@@ -91,6 +91,8 @@ sim_webhook(struct sim *sim); /* a new one of the world's channel; its number */
 uint64_t sim_webhook_with(struct sim *sim, const struct retry_policy *policy);
 void sim_enable(struct sim *sim, uint64_t webhook, bool enabled);
 void sim_delete(struct sim *sim, uint64_t webhook);
+/* When the channel's trial ends (steady); MSEC_NEVER = it is none. */
+void sim_trial(struct sim *sim, msec_t ends_ms);
 /* Posts n sample events at once; returns the result, and the first key in *key. */
 int sim_post(struct sim *sim, size_t n, uint64_t *key);
 int sim_retry(struct sim *sim, uint64_t event, uint64_t webhook);

@@ -396,6 +396,47 @@ the_settings_of_a_channel_are_loaded_again(void **state)
     channel_unref(channel);
 }
 
+/* ---- trials ---- */
+
+static void
+the_calls_of_a_channel_whose_trial_has_ended_are_held(void **state)
+{
+    struct world *world = *state;
+    struct channel *channel = channel_named("shop");
+    channel->trial_ends_ms = world_now(world) + 1000;
+    assert_int_equal(try_channel(world, channel, world->config), 0);
+    uint64_t hook = put_webhook(world, channel->number);
+    uint64_t event = append(world, channel->number, EVENT_CLICK, 1, &hook, 1);
+    assert_int_equal(state_of(world, channel->number, event, hook), CALL_WAITING);
+
+    world_advance(world, 1000);
+    for (int i = 0; i < 2; i++) { /* also after a start */
+        struct call_list list;
+        calls_of(&list, channel->number);
+        list.list.states = 1u << CALL_HELD;
+        assert_int_equal(list_calls(world, &list), 0);
+        assert_int_equal(list.n, 1);
+        assert_memory_equal(list.calls[0].held_reason, "the channel's trial ended", 25);
+        assert_int_equal(counts_of(world).calls[CALL_HELD], 1);
+        world_reopen(world);
+        assert_int_equal(world->channels[0]->trial_ends_ms, channel->trial_ends_ms);
+    }
+
+    change_webhook(world, channel->number, hook, DISABLE);
+    struct call_look look;
+    assert_int_equal(look_at_call(world, &look, channel->number, event, hook), 0);
+    assert_int_not_equal(look.call.held_reason[0], 't'); /* its own reason first */
+    change_webhook(world, channel->number, hook, ENABLE);
+
+    channel->trial_ends_ms = MSEC_NEVER;
+    assert_int_equal(try_channel(world, channel, world->config), 0);
+    assert_int_equal(state_of(world, channel->number, event, hook), CALL_WAITING);
+    assert_int_equal(counts_of(world).calls[CALL_HELD], 0);
+    world_reopen(world);
+    assert_true(world->channels[0]->trial_ends_ms == MSEC_NEVER);
+    channel_unref(channel);
+}
+
 /* ---- a full disk ---- */
 
 static void
@@ -440,6 +481,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_key_is_put_once_and_dropped_once),
     TEST(every_live_webhook_is_leased),
     TEST(the_settings_of_a_channel_are_loaded_again),
+    TEST(the_calls_of_a_channel_whose_trial_has_ended_are_held),
     TEST(a_full_disk_refuses_and_changes_nothing),
 };
 

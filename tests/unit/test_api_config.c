@@ -69,7 +69,8 @@ a_channel_is_made_shown_renamed_and_deleted(void **state)
          "{\"_id\":\"shop.1_a-B\",\"name\":\"Shop\"}");
     assert_string_equal(f->body.p, "{\"_id\":\"shop.1_a-B\",\"name\":\"Shop\","
                                    "\"createdAt\":\"2024-03-04T09:50:51.375Z\","
-                                   "\"updatedAt\":\"2024-03-04T09:50:51.375Z\"}");
+                                   "\"updatedAt\":\"2024-03-04T09:50:51.375Z\","
+                                   "\"trialEndsAt\":null,\"trialEnded\":false}");
     clock_manual_advance(fake_engine_clock(f->engine), 1000000);
     patch(f, 200, "/v1/channels/shop.1_a-B", f->admin,
           "{\"name\":\"Läden \\\"2\\\"\"}");
@@ -83,6 +84,31 @@ a_channel_is_made_shown_renamed_and_deleted(void **state)
     assert_int_equal(f->body.n, 0);
     get(f, 404, "/v1/channels/shop.1_a-B", f->admin);
     del(f, 404, "/v1/channels/shop.1_a-B", f->admin);
+}
+
+static void
+a_trial_ends_after_thirty_days_or_when_it_is_said(void **state)
+{
+    struct fixture *f = *state;
+    const char *path = "/v1/channels/try";
+    post(f, 201, "/v1/channels", f->admin,
+         "{\"_id\":\"try\",\"name\":\"n\",\"trial\":true}");
+    is(f, "/trialEndsAt", "\"2024-04-03T09:50:51.375Z\"");
+    is(f, "/trialEnded", "false");
+    patch(f, 200, path, f->admin, "{\"trialEndsAt\":\"2024-03-04T09:50:51.375Z\"}");
+    is(f, "/trialEnded", "true");
+    patch(f, 200, path, f->admin, "{\"name\":\"m\"}");
+    is(f, "/trialEndsAt", "\"2024-03-04T09:50:51.375Z\"");
+    patch(f, 200, path, f->admin, "{\"trialEndsAt\":null}");
+    is(f, "/trialEndsAt", "null");
+    is(f, "/trialEnded", "false");
+    patch(f, 200, path, f->admin, "{\"trial\":true}");
+    patch(f, 200, path, f->admin, "{\"trial\":false}");
+    is(f, "/trialEndsAt", "null");
+    patch(f, 400, path, f->admin, "{\"trial\":true,\"trialEndsAt\":null}");
+    is(f, "/path", "\"/trialEndsAt\"");
+    patch(f, 400, path, f->admin, "{\"trialEndsAt\":\"tomorrow\"}");
+    patch(f, 404, path, f->manage, "{\"trial\":false}"); /* another channel's */
 }
 
 static void
@@ -129,7 +155,8 @@ a_channel_that_is_not_right_is_refused(void **state)
         {"{\"name\":\"n\",\"_id\":\"..\"}", "/_id", "must not be"},
         {"{\"name\":\"n\",\"_id\":\".\"}", "/_id", "must not be"},
         {long_id, "/_id", "at most 64"},
-        {"{\"name\":\"n\",\"nmae\":1}", "/nmae", "there are name, _id"},
+        {"{\"name\":\"n\",\"nmae\":1}", "/nmae",
+         "there are name, trial, trialEndsAt, _id"},
         {"{\"name\":\"n\",\"a/b~c\":1}", "/a~1b~0c", "unknown member"},
         {"{\"name\":\"n\",\"\":1}", "/", "unknown member"},
     };
@@ -400,6 +427,7 @@ main(void)
         WITH_SERVER(a_body_that_is_cut_anywhere_is_refused),
         WITH_SERVER(a_body_that_is_nested_too_deeply_is_refused),
         WITH_SERVER(a_channel_is_made_shown_renamed_and_deleted),
+        WITH_SERVER(a_trial_ends_after_thirty_days_or_when_it_is_said),
         WITH_SERVER(a_channel_without_an_id_gets_one),
         WITH_SERVER(a_channel_id_that_is_taken_is_a_conflict),
         WITH_SERVER(a_channel_that_is_not_right_is_refused),
