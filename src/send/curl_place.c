@@ -64,7 +64,8 @@ place_fini(struct curl_transport *ct, struct place *place)
     }
     free(place->told);
     free(place->host);
-    place->told = place->host = NULL;
+    place->told = NULL;
+    place->host = NULL;
 }
 
 /* ---- what libcurl is told ---- */
@@ -103,25 +104,42 @@ write_line(const struct place *place, const struct address *addresses, size_t n,
     assert((size_t)at < PLACE_TEXT);
 }
 
-/* Remembers what libcurl knows from now on, and what it may forget. */
-static void
-prepare_to_tell(struct request *request, struct place *place)
+static bool
+is_told(const struct place *place, const struct address *addresses, size_t n)
+{
+    if (!place->told || place->n_told != n)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!address_equal(&place->told[i], &addresses[i]))
+            return false;
+    return true;
+}
+
+/* What libcurl knows from now on, and what it may forget. Mostly that is nothing, and
+ * nothing is written. */
+static CURLcode
+tell(struct request *request, struct place *place, size_t n)
 {
     struct curl_transport *ct = request->transport;
-    struct curl_slist *told = &request->tell;
+    const struct address *addresses = request->lookup.addresses;
+    bool told = is_told(place, addresses, n);
 
+    if (told && !ct->forgotten && !request->tells)
+        return CURLE_OK;
     curl_slist_free_all(request->forget);
     request->forget = ct->forgotten;
     ct->forgotten = NULL;
-    request->tell =
-        (struct curl_slist){.data = request->tell_text, .next = request->forget};
-    if (place->told && strcmp(place->told, request->tell_text) == 0) {
-        told = request->forget;
-    } else {
-        free(place->told);
-        place->told = xstrdup(request->tell_text);
+    struct curl_slist *list = request->forget;
+    if (!told) {
+        write_line(place, addresses, n, request->tell_text);
+        request->tell = (struct curl_slist){.data = request->tell_text, .next = list};
+        list = &request->tell;
+        place->told = xrealloc(place->told, n * sizeof(*addresses));
+        memcpy(place->told, addresses, n * sizeof(*addresses));
+        place->n_told = n;
     }
-    curl_easy_setopt(request->easy, CURLOPT_RESOLVE, told);
+    request->tells = list != NULL;
+    return curl_easy_setopt(request->easy, CURLOPT_RESOLVE, list);
 }
 
 static struct place *
@@ -171,11 +189,8 @@ arrive(struct request *request)
     msec_t left_ms = (request->deadline_us - now_us + 999) / 1000;
     if (left_ms <= 0)
         return refuse(request, "timeout");
-    write_line(place, lookup->addresses, n, request->tell_text);
-    prepare_to_tell(request, place);
     request->located_us = now_us;
-    struct curl_slist *to = ct->proxy.used ? NULL : &place->connect_to;
-    if (curl_easy_setopt(request->easy, CURLOPT_CONNECT_TO, to) != CURLE_OK ||
+    if (tell(request, place, n) != CURLE_OK ||
         curl_easy_setopt(request->easy, CURLOPT_TIMEOUT_MS, (long)left_ms) != CURLE_OK)
         return refuse(request, "out of memory");
     return LOCATED;

@@ -33,7 +33,8 @@ struct place {
     char alias[ALIAS_TEXT];
     struct curl_slist connect_to; /* the alias instead of whatever host */
     char connect_text[ALIAS_TEXT + 4];
-    char *told; /* the last PLACE_TEXT that libcurl was told; NULL = none */
+    struct address *told; /* the last that libcurl was told; NULL = none */
+    size_t n_told;
 };
 
 /* --egress-proxy: all calls go through it. */
@@ -60,6 +61,7 @@ struct curl_transport {
     struct request *refused; /* those that could not be started: end in the next run */
     struct curl_slist *forgotten; /* aliases that libcurl need not know any more */
     uint64_t aliases;             /* made so far */
+    uint64_t targets;             /* likewise */
     struct request *idle;         /* ready for the next attempt of any target */
     unsigned n_idle;
 };
@@ -69,20 +71,23 @@ struct target {
     struct signing *signing;    /* NULL: a secret is unusable */
     struct curl_slist *headers; /* those that stay the same */
     char *url;                  /* NULL: not one that calls may go to */
+    CURLU *parsed;              /* the same, so that libcurl reads it once only */
+    uint64_t number;            /* never another's of this transport; from 1 */
     struct place place;
     unsigned refs; /* the owner's and one per attempt under way */
 };
 
-/* webhook-id, webhook-timestamp, webhook-signature */
-#define CHANGING_HEADERS 3
-#define HEADER_LINE      128
-#define SIGNATURE_LINE   (32 + SIGNATURES_TEXT)
+/* user-agent, webhook-id, webhook-timestamp, webhook-signature */
+#define OWN_HEADERS    4
+#define HEADER_LINE    128
+#define SIGNATURE_LINE (32 + SIGNATURES_TEXT)
 
 /* An easy handle with all that belongs to the attempt that it makes. */
 struct request {
     CURL *easy;
     struct curl_transport *transport;
     struct target *target; /* NULL when idle */
+    uint64_t aimed;        /* the target that the handle's options name; 0 = none */
     struct attempt *attempt;
     struct request *next, *prev;
     usec_t began_us, deadline_us;
@@ -95,11 +100,14 @@ struct request {
     struct answer answer;
     /* libcurl only reads the list, and this is what would otherwise be made and freed
      * for every request. The last one goes on with the target's own list. */
-    struct curl_slist lines[CHANGING_HEADERS];
-    char text[CHANGING_HEADERS - 1][HEADER_LINE];
+    struct curl_slist lines[OWN_HEADERS];
+    char id[HEADER_LINE];
+    char timestamp[HEADER_LINE];
+    int64_t timestamp_s; /* that `timestamp` says */
     char signature[SIGNATURE_LINE];
     char *token_line;       /* of an authorizer's request; NULL otherwise */
-    struct curl_slist tell; /* libcurl of the place; `forget` follows */
+    bool tells;             /* libcurl something: what follows */
+    struct curl_slist tell; /* of the place; `forget` follows */
     char tell_text[PLACE_TEXT];
     struct curl_slist *forget;
 };

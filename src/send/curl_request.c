@@ -67,21 +67,37 @@ make_headers(struct target *target)
     return accept || add_line(&target->headers, "Accept:");
 }
 
+/* NULL: no memory; it is a URL that libcurl can read. */
+static CURLU *
+parse(const char *text)
+{
+    CURLU *parsed = curl_url();
+
+    if (parsed &&
+        curl_url_set(parsed, CURLUPART_URL, text, CURLU_PATH_AS_IS) != CURLUE_OK) {
+        curl_url_cleanup(parsed);
+        return NULL;
+    }
+    return parsed;
+}
+
 struct target *
 target_new(struct curl_transport *ct, struct webhook *webhook)
 {
     struct target *target = xcalloc(1, sizeof(*target));
 
     target->refs = 1;
+    target->number = ++ct->targets;
     target->webhook = webhook_ref(webhook);
     target->signing = signing_new(webhook);
     struct url url;
     place_init(ct, &target->place);
     if (webhook->url && url_read(&url, webhook->url, ct->options.guard, NULL) == 0) {
         target->url = xstrdup(url.text);
+        target->parsed = parse(url.text);
         place_set(&target->place, &url);
     }
-    if (!make_headers(target)) {
+    if (!make_headers(target) || (target->url && !target->parsed)) {
         target_unref(ct, target);
         return NULL;
     }
@@ -95,6 +111,7 @@ target_unref(struct curl_transport *ct, struct target *target)
         return;
     signing_free(target->signing);
     free(target->url);
+    curl_url_cleanup(target->parsed);
     place_fini(ct, &target->place);
     for (struct curl_slist *line = target->headers; line; line = line->next)
         explicit_bzero(line->data, strlen(line->data));
@@ -232,7 +249,9 @@ set_up_protocol(CURL *easy, const struct curl_transport *ct)
         /* Not even one from the environment. */
         {CURLOPT_PROXY, ct->proxy.used ? ct->proxy.url : ""},
         {CURLOPT_NOPROXY, ct->proxy.used ? "" : "*"},
-        {CURLOPT_USERAGENT, USER_AGENT},
+        /* For a proxy; a call has it among its headers, where libcurl does not make
+         * it anew for each. */
+        {CURLOPT_USERAGENT, ct->proxy.used ? USER_AGENT : NULL},
     };
     CURLcode code = CURLE_OK;
 
@@ -269,17 +288,21 @@ set_up_callbacks(struct request *request)
     return code ? code : curl_easy_setopt(easy, CURLOPT_PREREQDATA, request);
 }
 
+static char user_agent_line[] = "User-Agent: " USER_AGENT;
+
 struct request *
 request_new(struct curl_transport *ct)
 {
     struct request *request = xcalloc(1, sizeof(*request));
 
     request->transport = ct;
-    for (size_t i = 0; i < CHANGING_HEADERS - 1; i++) {
-        request->lines[i].data = request->text[i];
+    request->timestamp_s = INT64_MIN;
+    request->lines[0].data = user_agent_line;
+    request->lines[1].data = request->id;
+    request->lines[2].data = request->timestamp;
+    request->lines[3].data = request->signature;
+    for (size_t i = 0; i < OWN_HEADERS - 1; i++)
         request->lines[i].next = &request->lines[i + 1];
-    }
-    request->lines[CHANGING_HEADERS - 1].data = request->signature;
     request->easy = curl_easy_init();
     if (!request->easy || set_up_protocol(request->easy, ct) != CURLE_OK ||
         set_up_callbacks(request) != CURLE_OK ||
@@ -310,17 +333,23 @@ sign(struct request *request)
     int64_t timestamp_s = attempt->began_wall_ms / 1000;
     msec_t now_ms = clock_steady_ms(request->transport->options.clock);
     static const char name[] = "webhook-signature: ";
+    static const char id_name[] = "webhook-id: ";
+    size_t n = strlen(attempt->event_id);
 
     memcpy(request->signature, name, sizeof(name) - 1);
     signing_sign(request->target->signing, slice_of(attempt->event_id), timestamp_s,
                  attempt->body, now_ms, request->signature + sizeof(name) - 1);
-    snprintf(request->text[0], HEADER_LINE, "webhook-id: %s", attempt->event_id);
-    snprintf(request->text[1], HEADER_LINE, "webhook-timestamp: %lld",
-             (long long)timestamp_s);
-    request->lines[CHANGING_HEADERS - 1].next = request->target->headers;
+    assert(sizeof(id_name) + n <= sizeof(request->id));
+    memcpy(request->id, id_name, sizeof(id_name) - 1);
+    memcpy(request->id + sizeof(id_name) - 1, attempt->event_id, n + 1);
+    if (timestamp_s != request->timestamp_s)
+        snprintf(request->timestamp, HEADER_LINE, "webhook-timestamp: %lld",
+                 (long long)timestamp_s);
+    request->timestamp_s = timestamp_s;
+    request->lines[OWN_HEADERS - 1].next = request->target->headers;
 }
 
-/* The first line alone, with the token, before the target's own. */
+/* One line after the first, with the token, before the target's own. */
 static void
 add_token(struct request *request)
 {
@@ -329,8 +358,8 @@ add_token(struct request *request)
 
     request->token_line = xmalloc(n);
     snprintf(request->token_line, n, "%s%s", name, request->attempt->token);
-    request->lines[0].data = request->token_line;
-    request->lines[0].next = request->target->headers;
+    request->lines[1].data = request->token_line;
+    request->lines[1].next = request->target->headers;
 }
 
 static void
@@ -341,8 +370,8 @@ remove_token(struct request *request)
     explicit_bzero(request->token_line, strlen(request->token_line));
     free(request->token_line);
     request->token_line = NULL;
-    request->lines[0].data = request->text[0];
-    request->lines[0].next = &request->lines[1];
+    request->lines[1].data = request->id;
+    request->lines[1].next = &request->lines[2];
 }
 
 static usec_t
@@ -351,6 +380,29 @@ deadline_us(const struct request *request)
     msec_t own_ms = request->attempt->deadline_ms;
     msec_t ms = own_ms ? own_ms : request->transport->options.deadline_ms;
     return request->began_us + ms * 1000;
+}
+
+/* Options that stay as they are from one attempt to the next of the same target. The
+ * text of the URL is there for libcurl's own second try on a connection that has just
+ * been closed. What a target that is gone has left in a handle is not looked at. */
+static CURLcode
+aim(struct request *request)
+{
+    struct target *target = request->target;
+    CURL *easy = request->easy;
+    bool proxy = request->transport->proxy.used;
+
+    if (request->aimed == target->number)
+        return CURLE_OK;
+    request->aimed = 0;
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, target->url);
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_CURLU, target->parsed);
+    code = code ? code
+                : curl_easy_setopt(easy, CURLOPT_CONNECT_TO,
+                                   proxy ? NULL : &target->place.connect_to);
+    if (code == CURLE_OK)
+        request->aimed = target->number;
+    return code;
 }
 
 bool
@@ -382,7 +434,7 @@ request_prepare(struct request *request, struct target *target, struct attempt *
         add_token(request);
     else
         sign(request);
-    if (curl_easy_setopt(easy, CURLOPT_URL, target->url) != CURLE_OK ||
+    if (aim(request) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                          (curl_off_t)attempt->body.n) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS,

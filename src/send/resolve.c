@@ -512,6 +512,13 @@ resolver_close(struct resolver *resolver)
     free(resolver);
 }
 
+bool
+address_equal(const struct address *a, const struct address *b)
+{
+    size_t n = a->family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+    return a->family == b->family && memcmp(a->bytes, b->bytes, n) == 0;
+}
+
 socklen_t
 address_fill(const struct address *address, uint16_t port, struct sockaddr_storage *out)
 {

@@ -66,6 +66,8 @@ void resolver_run(struct resolver *resolver);
 /* 0, or E_INVALID with a sentence. */
 int resolver_servers_check(const char *servers, struct err *err) must_check;
 
+bool address_equal(const struct address *a, const struct address *b);
+
 /* Fills a socket address; returns its length. */
 socklen_t address_fill(const struct address *address, uint16_t port,
                        struct sockaddr_storage *out);

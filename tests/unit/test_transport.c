@@ -167,6 +167,40 @@ a_connection_that_the_receiver_closed_is_replaced(void **state)
     receiver_free(receiver);
 }
 
+static void
+targets_that_take_turns_each_get_their_own_request(void **state)
+{
+    (void)state;
+    struct receiver *receiver =
+        receiver_new((struct script){.first = "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+                                              "Content-Length: 0\r\n\r\n"});
+    struct transport *transport = open_transport(LONG, true);
+    static const char *const paths[] = {"/one?x=1", "/two"};
+    struct target *targets[2];
+
+    for (size_t i = 0; i < 2; i++) {
+        char url[100];
+        snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", receiver->port, paths[i]);
+        targets[i] = open_target(transport, url);
+    }
+    for (size_t i = 0; i < 8; i++) { /* all with the one handle there is */
+        size_t at = i / 2 % 2;
+        char line[100];
+        snprintf(line, sizeof(line), "POST %s HTTP/1.1\r\n", paths[at]);
+        struct flight flight;
+        start_flight(transport, targets[at], &flight, SLICE("{}"));
+        finish_flight(transport, &flight);
+        assert_int_equal(flight.attempt.verdict, VERDICT_OK);
+        pthread_mutex_lock(&receiver->lock);
+        assert_memory_equal(receiver->request, line, strlen(line));
+        pthread_mutex_unlock(&receiver->lock);
+    }
+    for (size_t i = 0; i < 2; i++)
+        transport->target_close(transport, targets[i]);
+    transport->close(transport);
+    receiver_free(receiver);
+}
+
 /* ---- where it may go ---- */
 
 static void
@@ -534,6 +568,7 @@ main(void)
         cmocka_unit_test(a_large_body_arrives_whole),
         cmocka_unit_test(a_connection_is_used_again),
         cmocka_unit_test(a_connection_that_the_receiver_closed_is_replaced),
+        cmocka_unit_test(targets_that_take_turns_each_get_their_own_request),
         cmocka_unit_test(a_redirect_is_not_followed),
         cmocka_unit_test(nothing_listens_there),
         cmocka_unit_test(a_target_that_is_not_allowed_gets_no_connection_and_no_time),
