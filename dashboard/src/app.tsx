@@ -150,6 +150,7 @@ function Side({ me, open, path, found, channelId, onClose }: {
       <a class="brand" href={home(me)}><Logo />Pushwire</a>
       {ofServer(me) && (
         <nav aria-label="Server">
+          <div class="side-title">Server</div>
           {entries(({ who }) => who === 'server' || (who === 'admin' && mayAdmin(me))).map(link)}
         </nav>
       )}

@@ -2,9 +2,14 @@
 import type { ComponentType } from 'preact';
 import type { Params } from './lib/router';
 import { ChannelPage } from './pages/channel';
+import { ChannelSettings } from './pages/channel-settings';
 import { Channels } from './pages/channels';
+import { Keys } from './pages/keys';
 import { Notices } from './pages/notices';
 import { Overview } from './pages/overview';
+import { WebhookPage } from './pages/webhook';
+import { EditWebhook, NewWebhook } from './pages/webhook-form';
+import { Webhooks } from './pages/webhooks';
 import type { IconName } from './ui/icons';
 
 export interface Route {
@@ -18,8 +23,14 @@ export interface Route {
 export const routes: Route[] = [
   { path: '/', page: Overview, who: 'server', nav: { text: 'Overview', icon: 'home' } },
   { path: '/channels', page: Channels, who: 'server', nav: { text: 'Channels', icon: 'channels' } },
+  { path: '/keys', page: Keys, who: 'admin', nav: { text: 'Keys', icon: 'key' } },
   { path: '/notices', page: Notices, who: 'admin', nav: { text: 'Notices', icon: 'bell' } },
 
   { path: '/c/:c', page: ChannelPage, nav: { text: 'Overview', icon: 'home' } },
+  { path: '/c/:c/webhooks', page: Webhooks, nav: { text: 'Webhooks', icon: 'webhook' } },
+  { path: '/c/:c/webhooks/new', page: NewWebhook, under: '/c/:c/webhooks' },
+  { path: '/c/:c/webhooks/:w', page: WebhookPage, under: '/c/:c/webhooks' },
+  { path: '/c/:c/webhooks/:w/edit', page: EditWebhook, under: '/c/:c/webhooks' },
   { path: '/c/:c/notices', page: Notices, nav: { text: 'Notices', icon: 'bell' } },
+  { path: '/c/:c/settings', page: ChannelSettings, nav: { text: 'Settings', icon: 'settings' } },
 ];

@@ -18,11 +18,13 @@ export function percent(rate: number | null | undefined): string {
   const value = rate * 100;
   if (rate < 1 && value > 99.99) return '> 99.99 %';
   if (rate > 0 && value < 0.01) return '< 0.01 %';
-  return `${value.toFixed(rate === 1 || rate === 0 ? 0 : value > 99 ? 2 : 1)} %`;
+  const digits = Number.isInteger(value) ? 0 : value > 99 ? 2 : 1;
+  return `${value.toFixed(digits)} %`;
 }
 
 export function duration(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return NONE;
+  if (ms === 0) return '0 ms';
   if (ms < 1) return `${ms.toFixed(2)} ms`;
   if (ms < 10) return `${ms.toFixed(1)} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;

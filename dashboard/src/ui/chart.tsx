@@ -22,7 +22,7 @@ export interface ChartProps {
   max?: number; // of the axis; else what the values need
 }
 
-const HEIGHT = 170;
+const HEIGHT = 176;
 
 function colourOf(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -43,7 +43,7 @@ function optionsOf(props: ChartProps, width: number): uPlot.Options {
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
     scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), props.max ?? Math.max((high ?? 0) * 1.08, props.max ?? 1)] } },
     axes: [
-      { ...axis, space: 64, values: timeTicks },
+      { ...axis, space: 64, size: 26, values: timeTicks },
       { ...axis, size: 58, space: 32, values: (_, ticks) => ticks.map((tick) => props.format(tick)) },
     ],
     series: [
