@@ -21,7 +21,8 @@ disk_trouble(const struct api_request *r)
 {
     static const char *const sentences[DISK_ROOMS] = {
         [DISK_LOW] = "disk nearly full: new events are refused\n",
-        [DISK_FULL] = "disk full: new events are refused, no call is sent\n",
+        [DISK_FULL] =
+            "disk full or read-only: new events are refused, no call is sent\n",
     };
     struct engine_gauges gauges;
     engine_gauges(r->api->engine, &gauges);

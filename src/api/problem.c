@@ -165,8 +165,8 @@ static const struct {
     {E_TOO_LARGE, 413, NULL, "the request asks for too much at once"},
     {E_NO_MEMORY, 503, "1", "no memory for this request now"},
     {E_FULL, 503, "5",
-     "disk full: nothing was stored; free some space there, or raise --max-disk if "
-     "that is set, and send it again"},
+     "disk full or read-only: nothing was stored; free some space there, or raise "
+     "--max-disk if that is set, and send it again"},
     {E_IO, 503, "5", "the store failed"},
     {E_CLOSED, 503, "1", "the server is shutting down"},
 };

@@ -106,7 +106,8 @@ name_in(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* Keeps why a call of the system failed. The quota of a user is a disk of its own. */
+/* Keeps why a call of the system failed. The quota of a user is a disk of its own, and
+ * one that has turned read-only has no room for anything: nothing was written. */
 static int
 note_failure(struct file *file, const char *what, int rc)
 {
@@ -116,7 +117,8 @@ note_failure(struct file *file, const char *what, int rc)
     struct sqlite_sum *sum = state_of(file);
     snprintf(sum->why, sizeof(sum->why), "%s %s: %s", what, file->name,
              strerror(error));
-    return rc == SQLITE_IOERR_WRITE && error == EDQUOT ? SQLITE_FULL : rc;
+    bool no_room = error == EDQUOT || error == EROFS;
+    return rc == SQLITE_IOERR_WRITE && no_room ? SQLITE_FULL : rc;
 }
 
 static int

@@ -193,7 +193,8 @@ static void
 fail_op(struct store_op *op, int result)
 {
     op->result = result;
-    op->why = result == E_FULL ? "the disk is full" : "the store is broken";
+    op->why =
+        result == E_FULL ? "the disk is full or read-only" : "the store is broken";
 }
 
 /* A new webhook is this node's before anybody hears that it exists. */

@@ -1,6 +1,8 @@
 // Small disks of their own, for tests of what a disk can do. They need root and loop mounts.
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rmSync, statfsSync, truncateSync, writeSync } from 'node:fs';
+import {
+  closeSync, existsSync, mkdirSync, openSync, rmSync, statfsSync, truncateSync, writeFileSync, writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import { temporaryFolder } from './harness.mjs';
 
@@ -32,11 +34,31 @@ export class Disk {
   }
 
   mount() {
-    return sh('mount', '-o', 'loop', this.image, this.dir);
+    return sh('mount', '-o', 'loop,errors=remount-ro', this.image, this.dir);
   }
 
   remount(options) {
     return sh('mount', '-o', `remount,${options}`, this.dir);
+  }
+
+  // What the kernel does when it finds an error: the file system is read-only, also for files that
+  // are open. (Nobody else may remount it while some are open for writing.) Says why it cannot.
+  turnReadOnly() {
+    const found = spawnSync('findmnt', ['-no', 'SOURCE', this.dir], { encoding: 'utf8' });
+    const file = `/sys/fs/ext4/${path.basename(found.stdout?.trim() ?? '')}/trigger_fs_error`;
+    if (!existsSync(file)) return `there is no ${file}`;
+    writeFileSync(file, 'an error for a test');
+    return null;
+  }
+
+  // After that, and with nothing open: as a start of the machine does.
+  repair() {
+    return sh('umount', this.dir) ?? this.check() ?? this.mount();
+  }
+
+  check() {
+    const ran = spawnSync('e2fsck', ['-p', this.image], { encoding: 'utf8' });
+    return ran.status <= 1 ? null : `e2fsck: ${ran.error?.message ?? ran.stdout}`;
   }
 
   free() {

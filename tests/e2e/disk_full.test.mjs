@@ -143,7 +143,7 @@ test('a disk without inodes stops nothing that runs, and is named at a start', a
   assert.match(other.output, /other.*(no space|inodes|full)/i);
 });
 
-test('a file system that turns read-only ends the server with its reason; it starts again when that is over', async (t) => {
+test('a start on a read-only file system is refused with its reason and changes nothing', async (t) => {
   const disk = diskFor(t);
   if (!disk) return;
   let server = await Server.start({ dir: disk.dir, args: ARGS });
@@ -160,4 +160,42 @@ test('a file system that turns read-only ends the server with its reason; it sta
   assert.equal(disk.remount('rw'), null);
   server = await server.again({ args: ARGS });
   assert.equal((await server.list('/v1/channels/c/events'))[0]._id, id);
+});
+
+test('a file system that turns read-only under the running server loses nothing that was acknowledged', async (t) => {
+  const disk = diskFor(t);
+  if (!disk) return;
+  const receiver = await Receiver.open();
+  t.after(() => receiver.close());
+  let server = await Server.start({ dir: disk.dir, args: ARGS });
+  t.after(() => server.stop());
+  await server.channel('c');
+  // Disabled, so that nothing but the request below writes.
+  const hook = await server.webhook('c', receiver.url, { enabled: false });
+  const events = Array.from({ length: 20 }, (_, i) => JSON.stringify(click('c', `s${i}`)));
+  const ids = await server.send('c', `[${events}]`);
+  assert.match(disk.remount('ro'), /busy/); // a person cannot, while it runs
+  const trouble = disk.turnReadOnly();
+  if (trouble) {
+    t.skip(trouble);
+    return;
+  }
+
+  const refused = await server.call('POST', '/v1/channels/c/events', { body: click('c', 'late') });
+  assert.equal(refused.status, 503);
+  assert.ok(Number(refused.headers['retry-after']) > 0);
+  assert.match(refused.json.detail, /disk full or read-only: nothing was stored/);
+  assert.match((await server.call('GET', '/readyz', { key: null })).text, /read-only/);
+  assert.equal((await server.list('/v1/channels/c/events')).length, ids.length, 'reads work');
+  assert.equal((await server.stop()).code, 0);
+  const early = new Server({ dir: disk.dir, args: ARGS });
+  assert.equal((await early.finish()).code, 1);
+  assert.match(early.output, /Read-only file system/);
+
+  assert.equal(disk.repair(), null);
+  server = await server.again({ args: ARGS });
+  assert.deepEqual((await server.list('/v1/channels/c/events')).map((event) => event._id).sort(), [...ids].sort());
+  await server.must('PATCH', `/v1/channels/c/webhooks/${hook._id}`, { body: { enabled: true } });
+  for (const id of ids) await server.callsOf('c', id, 'done', (each) => each.state === 'succeeded');
+  assert.equal(receiver.calls.length, ids.length);
 });

@@ -1,6 +1,7 @@
 #include "faulty_vfs.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -40,6 +41,17 @@ is_meant(const sqlite3_file *file, enum fault_on what)
     return state.on == what || state.on == FAULT_ON_ALL;
 }
 
+static int
+failure_of(enum fault_on what)
+{
+    if (state.fault == FAULT_FULL)
+        return SQLITE_FULL;
+    errno = state.fault == FAULT_QUOTA       ? EDQUOT
+            : state.fault == FAULT_READ_ONLY ? EROFS
+                                             : EIO;
+    return what == FAULT_ON_SYNC ? SQLITE_IOERR_FSYNC : SQLITE_IOERR_WRITE;
+}
+
 /* SQLITE_OK, or what this write or sync fails with. */
 static int
 turn(const sqlite3_file *file, enum fault_on what)
@@ -50,9 +62,7 @@ turn(const sqlite3_file *file, enum fault_on what)
     state.syncs += what == FAULT_ON_SYNC;
     if (state.countdown && is_meant(file, what)) {
         if (state.countdown == 1) {
-            rc = state.fault == FAULT_FULL ? SQLITE_FULL
-                 : what == FAULT_ON_SYNC   ? SQLITE_IOERR_FSYNC
-                                           : SQLITE_IOERR_WRITE;
+            rc = failure_of(what);
             state.failures++;
         }
         if (state.countdown > 1 || !state.stays)

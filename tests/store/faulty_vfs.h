@@ -8,7 +8,8 @@
 
 #define FAULTY_VFS "faulty"
 
-enum fault { FAULT_NONE, FAULT_FULL, FAULT_IO };
+/* The last two as the system says it: a quota used up, a read-only file system. */
+enum fault { FAULT_NONE, FAULT_FULL, FAULT_IO, FAULT_QUOTA, FAULT_READ_ONLY };
 /* Writes to the database itself are those of checkpoints: the log goes on. */
 enum fault_on { FAULT_ON_WRITE, FAULT_ON_SYNC, FAULT_ON_ALL, FAULT_ON_DATABASE };
 

@@ -248,8 +248,8 @@ a_disk_that_is_full_at_a_checkpoint_loses_nothing_and_is_copied_later(void **sta
     world->reserve_bytes = RESERVE;
     world->free_bytes = 100 * MIB;
     world_open(world);
-    uint64_t shop = put_channel(world, "shop"), hook = put_webhook(world, shop), first,
-             key;
+    uint64_t shop = put_channel(world, "shop"), hook = put_webhook(world, shop),
+             first = 0, key;
     uint64_t before = file_bytes(world, "pushwire.db");
 
     world->free_bytes = RESERVE / 2; /* another program takes the rest */

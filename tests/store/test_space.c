@@ -178,6 +178,33 @@ a_full_disk_gets_the_ballast_and_records_what_was_under_way(void **state)
 }
 
 static void
+a_disk_without_quota_or_that_turns_read_only_refuses_until_that_is_over(void **state)
+{
+    (void)state;
+    static const enum fault faults[] = {FAULT_QUOTA, FAULT_READ_ONLY};
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+        struct world *world = watched_world(RESERVE, 0);
+        uint64_t shop = put_channel(world, "shop"), hook = put_webhook(world, shop),
+                 key;
+        assert_int_equal(try_event(world, shop, hook, NULL, &key), 0);
+        faulty_vfs_die(faults[i], FAULT_ON_WRITE, 1); /* though much is free */
+        assert_int_equal(try_event(world, shop, hook, NULL, NULL), E_FULL);
+        assert_int_equal(world->room, DISK_FULL);
+        assert_int_equal(try_settle(world, key, hook), E_FULL);
+        assert_int_equal(state_of(world, shop, key, hook), CALL_WAITING);
+        assert_int_equal(world->broken, 0);
+
+        faulty_vfs_fail(FAULT_NONE, FAULT_ON_ALL, 0);
+        assert_int_equal(try_settle(world, key, hook), 0);
+        world_advance(world, LOOK_MS);
+        world_await_room(world, DISK_ROOM); /* by itself */
+        assert_int_equal(try_event(world, shop, hook, NULL, NULL), 0);
+        check_rows(world);
+        world_free(world);
+    }
+}
+
+static void
 a_ballast_that_was_given_up_is_made_again_by_a_start(void **state)
 {
     (void)state;
@@ -235,6 +262,8 @@ main(void)
         cmocka_unit_test(a_little_more_is_asked_for_than_was_missing),
         cmocka_unit_test(a_start_with_little_free_tells_and_refuses),
         cmocka_unit_test(a_full_disk_gets_the_ballast_and_records_what_was_under_way),
+        cmocka_unit_test(
+            a_disk_without_quota_or_that_turns_read_only_refuses_until_that_is_over),
         cmocka_unit_test(a_ballast_that_was_given_up_is_made_again_by_a_start),
         cmocka_unit_test(the_folder_stays_below_its_ceiling),
         cmocka_unit_test(a_disk_that_is_not_watched_has_no_ballast_and_refuses_nothing),

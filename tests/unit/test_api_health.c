@@ -38,8 +38,8 @@ health_tells_of_a_full_disk(void **state)
         f->engine,
         (struct engine_gauges){.oldest_due_ms = MSEC_NEVER, .room = DISK_FULL});
     get(f, 503, "/readyz", NULL);
-    assert_string_equal(f->body.p,
-                        "disk full: new events are refused, no call is sent\n");
+    assert_string_equal(
+        f->body.p, "disk full or read-only: new events are refused, no call is sent\n");
 }
 
 /* An address of this machine that is not loopback; false if it has none. */
