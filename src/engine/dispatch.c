@@ -167,7 +167,7 @@ start_attempts(struct dispatch *dispatch)
             lane->target = transport->target_open(transport, lane->webhook);
         call->sent = webhook_ref(lane->webhook);
         call->number = window->starts;
-        lane->has_probe = false;
+        lane_probe_started(dispatch, lane);
         host_take(call);
         call->attempt = (struct attempt){
             .event_id = call->event->id,

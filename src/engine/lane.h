@@ -56,7 +56,8 @@ struct lane {
     bool drains;             /* that has come */
     usec_t turn_us;
     struct heap_node paced; /* while it has not */
-    bool has_probe;         /* taken while it is failing: may start at probe_us */
+    usec_t quiet_us;        /* in flight: nothing has been heard since then */
+    bool has_probe;         /* taken while it is in doubt: may start at probe_us */
     usec_t probe_us;
     struct heap_node probe;      /* until then */
     msec_t held_from_ms;    /* steady; MSEC_NEVER = its channel's trial has no end */
@@ -83,7 +84,7 @@ struct dispatch {
     struct window_pool pool;
     struct pace pace;    /* of all backlogs */
     struct heap paced;   /* lanes whose backlog has its turn later */
-    struct heap probes;  /* likewise failing lanes */
+    struct heap probes;  /* likewise lanes in doubt */
     usec_t probe_us;     /* whose next turn is not before this, mono */
     struct heap holds;   /* lanes whose channel's trial will end */
     struct map channels; /* channel number → struct window_group */
@@ -146,7 +147,8 @@ void host_give(struct dispatch *dispatch, struct live_call *call); /* and has en
 bool lane_is_failing(const struct lane *lane);
 void lane_probe_init(struct lane *lane);
 void lane_probe_fini(struct dispatch *dispatch, struct lane *lane);
-/* May it want a turn, given that it has work or not? If it is failing only when its
+void lane_probe_started(struct dispatch *dispatch, struct lane *lane); /* an attempt */
+/* May it want a turn, given that it has work or not? If it is in doubt only when its
  * probe's time has come; until then lanes_probe looks again in time. */
 bool lane_may_probe(struct dispatch *dispatch, struct lane *lane, bool has_work);
 void lanes_probe(struct dispatch *dispatch);

@@ -125,6 +125,8 @@ lane_heard(struct dispatch *dispatch, struct lane *lane, bool ok)
 {
     msec_t now_ms = clock_steady_ms(dispatch->clock);
     bool was_failing = lane_is_failing(lane);
+
+    lane->quiet_us = clock_mono_us(dispatch->clock);
     if (!ok) {
         if (!was_failing)
             lane->failing_since_ms = now_ms;

@@ -1,10 +1,14 @@
 /*
- * Webhooks whose last attempt failed: what they are called with next is a probe, and
- * probes begin one after the other. Most need a new connection, which costs a sender's
+ * Webhooks whose last attempt failed, or that owe answers and have given none for a
+ * while: what they are called with next is a probe, and probes begin one after the
+ * other. Most need a new connection, which costs a sender's
  * thread a hundred times what a call does on one that is open; an event that goes to a
  * hundred of them would hold up everybody else's calls for all of that.
  */
 #include "engine/lane.h"
+
+/* Long for an answer; a receiver that hangs is known by it long before the deadline. */
+#define SILENCE_US 1000000
 
 #define PROBE_EVERY_US 1000
 /* When more of them wait, their turns come closer, so that many thousands that are due
@@ -44,17 +48,33 @@ take_turn(struct dispatch *dispatch, usec_t now_us)
     return turn_us;
 }
 
+void
+lane_probe_started(struct dispatch *dispatch, struct lane *lane)
+{
+    lane->has_probe = false;
+    if (lane->window.in_flight == 1)
+        lane->quiet_us = clock_mono_us(dispatch->clock);
+}
+
+static bool
+is_doubtful(const struct lane *lane, usec_t now_us)
+{
+    return lane_is_failing(lane) ||
+           (lane->window.in_flight > 0 && now_us - lane->quiet_us > SILENCE_US);
+}
+
 bool
 lane_may_probe(struct dispatch *dispatch, struct lane *lane, bool has_work)
 {
+    usec_t now_us = has_work ? clock_mono_us(dispatch->clock) : 0;
+    bool doubtful = has_work && is_doubtful(lane, now_us);
     bool shut = lane->window.in_flight >= lane->window.limit;
 
-    if (!has_work || shut || !lane_is_failing(lane)) {
+    if (!doubtful || shut) {
         heap_remove(&dispatch->probes, &lane->probe);
         lane->has_probe = false;
-        return has_work && !lane_is_failing(lane);
+        return has_work && !doubtful;
     }
-    usec_t now_us = clock_mono_us(dispatch->clock);
     if (!lane->has_probe) {
         lane->probe_us = take_turn(dispatch, now_us);
         lane->has_probe = true;

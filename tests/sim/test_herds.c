@@ -127,6 +127,25 @@ many_probes_have_had_their_turn_in_seconds(void **state)
 }
 
 static void
+webhooks_that_say_nothing_are_probed_one_after_the_other(void **state)
+{
+    (void)state;
+    enum { CROWD = 20 }; /* there are slots for two calls each */
+    sim.window = 32;
+    sim_crash(&sim);
+    sim.receiver = (struct sim_receiver){.timeout_percent = 100};
+    for (size_t i = 0; i < CROWD; i++)
+        sim_webhook(&sim);
+    assert_int_equal(sim_post(&sim, 1, NULL), 0);
+    assert_int_equal(sim.attempts, CROWD);
+    sim_run(&sim, 2 * SECOND); /* long before the deadline */
+    assert_int_equal(sim_post(&sim, 1, NULL), 0);
+    assert_int_equal(sim.attempts, CROWD + 1);
+    sim_run(&sim, CROWD);
+    assert_int_equal(sim.attempts, 2 * CROWD);
+}
+
+static void
 one_success_ends_the_probing(void **state)
 {
     (void)state;
@@ -574,6 +593,7 @@ main(void)
         SIM_TEST(a_dead_receiver_is_probed_by_one_call_at_a_time),
         SIM_TEST(a_receiver_that_asks_for_less_gets_less),
         SIM_TEST(webhooks_that_fail_are_probed_one_after_the_other),
+        SIM_TEST(webhooks_that_say_nothing_are_probed_one_after_the_other),
         SIM_TEST(many_probes_have_had_their_turn_in_seconds),
         SIM_TEST(one_success_ends_the_probing),
         SIM_TEST(a_receiver_that_returns_gets_its_backlog_at_the_drain_rate),
