@@ -222,7 +222,7 @@ test('the server does not call itself, whatever is allowed', async (t) => {
   // Of another server's port nothing is known: that may be called.
   const other = await Server.start({ dev: false, args: all });
   t.after(() => other.stop());
-  const { channel } = await webhook(`http://self.example.com:${mine}/`, ONCE, other);
+  const { channel } = await webhook(`http://self.example.com:${mine}/hook`, ONCE, other);
   assert.equal((await attemptOf(channel, other)).status, 404);
   await other.stop();
   await own.stop();
