@@ -81,6 +81,16 @@ write_timings(struct json_out *json, const struct attempt_record *attempt)
     json_object_end(json);
 }
 
+void
+call_explain_write(struct json_out *json, const struct explain *explain)
+{
+    json_object(json, "explain");
+    json_str(json, "code", explain_code_name(explain->code));
+    json_str(json, "text", explain->text);
+    json_time(json, "at", explain->at_ms);
+    json_object_end(json);
+}
+
 /* ---- list ---- */
 
 static void
@@ -189,6 +199,7 @@ show_done(struct engine_call *read)
     json_array_end(&r->json);
     if (r->cut)
         json_bool(&r->json, "attemptLogTruncated", true);
+    call_explain_write(&r->json, &read->explain);
     api_json_end(r, 200);
 }
 

@@ -9,7 +9,6 @@
 #include "base/metrics.h"
 
 #define IDEMPOTENCY_KEY_MAX 255
-#define SAMPLE_SUBSCRIPTION "SUBSCRIPTION_ID"
 
 /* ---- in ---- */
 
@@ -232,7 +231,8 @@ ingest_sample(struct api_request *r, enum event_type type)
 
     buf_init(&sample, EVENT_MAX_BYTES);
     msec_t now_ms = clock_wall_us(engine_clock(r->api->engine)) / 1000;
-    int rc = event_sample(&sample, type, channel, SLICE(SAMPLE_SUBSCRIPTION), now_ms);
+    int rc =
+        event_sample(&sample, type, channel, SLICE(EVENT_SAMPLE_SUBSCRIPTION), now_ms);
     if (rc == 0)
         rc = event_batch_parse(batch, buf_slice(&sample), EVENT_FORMAT_JSON, channel,
                                &limits, &error);
@@ -349,7 +349,8 @@ show_event(struct engine_event *read, const struct event_record *event)
 }
 
 static void
-show_call(struct engine_event *read, const struct call_record *call)
+show_call(struct engine_event *read, const struct call_record *call,
+          const struct explain *explain)
 {
     struct api_request *r = container_of(read, struct api_request, op.event);
     r->cut = r->cut || r->out.n >= API_PAGE_BYTES;
@@ -357,6 +358,37 @@ show_call(struct engine_event *read, const struct call_record *call)
         return;
     json_object(&r->json, NULL);
     call_write(&r->json, call);
+    call_explain_write(&r->json, explain);
+    json_object_end(&r->json);
+}
+
+/* Ends the list of calls and begins that of webhooks without one, once. */
+static void
+begin_webhooks(struct api_request *r, const struct engine_event *read)
+{
+    if (r->calls_ended)
+        return;
+    r->calls_ended = true;
+    json_array_end(&r->json);
+    if (r->cut || read->more)
+        json_bool(&r->json, "callsTruncated", true);
+    json_array(&r->json, "webhooks");
+}
+
+static void
+show_webhook(struct engine_event *read, const struct webhook *webhook,
+             const struct explain *explain)
+{
+    struct api_request *r = container_of(read, struct api_request, op.event);
+    begin_webhooks(r, read);
+    r->cut = r->cut || r->out.n >= API_PAGE_BYTES;
+    if (r->cut)
+        return;
+    json_object(&r->json, NULL);
+    json_str(&r->json, "_id", webhook->id);
+    json_str(&r->json, "url", webhook->url);
+    json_str(&r->json, "code", explain_code_name(explain->code));
+    json_str(&r->json, "text", explain->text);
     json_object_end(&r->json);
 }
 
@@ -368,9 +400,10 @@ show_done(struct engine_event *read)
         api_refuse(r, read->result, "no such event");
         return;
     }
+    begin_webhooks(r, read);
     json_array_end(&r->json);
     if (r->cut)
-        json_bool(&r->json, "callsTruncated", true);
+        json_bool(&r->json, "webhooksTruncated", true);
     api_json_end(r, 200);
 }
 
@@ -387,6 +420,7 @@ events_show(struct api_request *r)
         .key = key,
         .event = show_event,
         .call = show_call,
+        .webhook = show_webhook,
         .done = show_done,
     };
     httpd_hold(r->req);

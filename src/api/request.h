@@ -63,6 +63,7 @@ struct api_request {
     uint32_t events_by_type[EVENT_TYPES]; /* of an ingest */
     struct buf out;                       /* the answer, while it is being built */
     struct json_out json;
+    bool calls_ended; /* of an event: its list of calls is complete */
     bool cut; /* the answer has its most bytes: the rows that follow are left out */
     uint64_t last_event, last_webhook; /* the last row that is in it */
     void *own; /* the handler's, freed with own_free when the request is over */

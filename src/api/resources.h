@@ -48,6 +48,8 @@ void calls_show(struct api_request *r);
 void calls_retry(struct api_request *r);
 /* The members of a call, into an open object. */
 void call_write(struct json_out *json, const struct call_record *call);
+/* "explain": why it is where it is, likewise. */
+void call_explain_write(struct json_out *json, const struct explain *explain);
 
 /* keys.c */
 void keys_create(struct api_request *r);

@@ -19,8 +19,6 @@
 #define LINES_BYTES ((size_t)1 << 20)   /* the same, when they are lines already */
 #define IDS_SHOWN   10 /* of more events only their number is printed */
 
-#define SAMPLE_SUBSCRIPTION "SUBSCRIPTION_ID"
-
 #define JSON_TYPE   "application/json"
 #define NDJSON_TYPE "application/x-ndjson"
 
@@ -124,9 +122,10 @@ send_sample(struct sending *sending, enum event_type type, struct err *err)
     struct buf event;
 
     buf_init(&event, EVENT_MAX_BYTES);
-    int rc = event_sample(&event, type, slice_of(option_text(options, OPTION_CHANNEL)),
-                          slice_of(subscription ? subscription : SAMPLE_SUBSCRIPTION),
-                          clock_wall_us(&clock_system) / 1000);
+    int rc =
+        event_sample(&event, type, slice_of(option_text(options, OPTION_CHANNEL)),
+                     slice_of(subscription ? subscription : EVENT_SAMPLE_SUBSCRIPTION),
+                     clock_wall_us(&clock_system) / 1000);
     rc = rc != 0 ? err_set(err, rc, "the ids are too long")
                  : post_event(sending, buf_slice(&event), err);
     buf_fini(&event);

@@ -68,6 +68,9 @@ int event_batch_parse(struct event_batch *batch, struct slice body,
                       const struct event_limits *limits,
                       struct event_error *error) must_check;
 
+/* The subscription of events that are sent as a test. */
+#define EVENT_SAMPLE_SUBSCRIPTION "SUBSCRIPTION_ID"
+
 /* A sample payload of a type as the product page shows it, with these ids and time;
  * valid by the rules above. */
 int event_sample(struct buf *out, enum event_type type, struct slice channel,

@@ -18,6 +18,7 @@
 #include "base/map.h"
 #include "base/rng.h"
 #include "base/types.h"
+#include "core/explain.h"
 #include "engine/live.h"
 #include "schedule/schedule.h"
 #include "send/transport.h"
@@ -97,6 +98,11 @@ const struct dispatch_gauges *dispatch_gauges(const struct dispatch *dispatch);
  * arrives, or is taken back. */
 bool dispatch_admit(struct dispatch *dispatch, size_t bytes);
 void dispatch_take_back(struct dispatch *dispatch, size_t bytes);
+
+/* What it knows of a webhook and one of its calls; of the call's row the tries. On the
+ * dispatch's thread. */
+struct explain_lane dispatch_explain(const struct dispatch *dispatch,
+                                     const struct call_record *call);
 
 /* ---- mail ---- */
 

@@ -16,6 +16,7 @@
 #include "core/change.h"
 #include "core/channel.h"
 #include "core/event.h"
+#include "core/explain.h"
 #include "core/key.h"
 #include "core/record.h"
 #include "core/webhook.h"
@@ -254,13 +255,23 @@ struct engine_events {
     void *private;
 };
 
+/* Of an event no more calls than this are handed over. */
+#define ENGINE_EVENT_CALLS_MAX 10000
+
+/* One event, its calls, and the webhooks of its channel that have none, each with why.
+ * The senders are asked as well: what follows `event` comes on the thread of one of
+ * them, or on the store's, one after the other. */
 struct engine_event {
     uint64_t channel;
     uint64_t key;
     void (*event)(struct engine_event *read, const struct event_record *event);
-    void (*call)(struct engine_event *read, const struct call_record *call);
+    void (*call)(struct engine_event *read, const struct call_record *call,
+                 const struct explain *explain);
+    void (*webhook)(struct engine_event *read, const struct webhook *webhook,
+                    const struct explain *explain); /* without a call; NULL = not */
     void (*done)(struct engine_event *read);
     int result; /* 0, E_NOT_FOUND, E_IO, E_CLOSED */
+    bool more;  /* there are more calls */
     void *private;
 };
 
@@ -282,6 +293,8 @@ struct engine_calls {
     void *private;
 };
 
+/* One call. `done` may come on a sender's thread: why it is where it is, its sender
+ * knows. */
 struct engine_call {
     uint64_t channel;
     uint64_t event;
@@ -290,6 +303,7 @@ struct engine_call {
     void (*attempt)(struct engine_call *read, const struct attempt_record *attempt);
     void (*done)(struct engine_call *read);
     int result;
+    struct explain explain;
     void *private;
 };
 

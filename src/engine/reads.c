@@ -48,52 +48,6 @@ engine_events(struct engine *engine, struct engine_events *list)
     store_submit(engine->store, &read->store.op);
 }
 
-/* ---- one event ---- */
-
-struct event_read {
-    struct store_event_read store;
-    struct engine_event *read;
-};
-
-static void
-event_event(struct store_event_read *store, const struct event_record *event)
-{
-    struct engine_event *read = container_of(store, struct event_read, store)->read;
-    read->event(read, event);
-}
-
-static void
-event_call(struct store_event_read *store, const struct call_record *call)
-{
-    struct engine_event *read = container_of(store, struct event_read, store)->read;
-    read->call(read, call);
-}
-
-static void
-event_done(struct store_op *op)
-{
-    struct event_read *work = container_of(op, struct event_read, store.op);
-    struct engine_event *read = work->read;
-    read->result = op->result;
-    free(work);
-    read->done(read);
-}
-
-void
-engine_event(struct engine *engine, struct engine_event *read)
-{
-    struct event_read *work = xcalloc(1, sizeof(*work));
-    work->read = read;
-    work->store = (struct store_event_read){
-        .op = {.kind = STORE_EVENT, .done = event_done},
-        .channel = read->channel,
-        .key = read->key,
-        .event = event_event,
-        .call = event_call,
-    };
-    store_submit(engine->store, &work->store.op);
-}
-
 /* ---- calls ---- */
 
 struct calls_read {
@@ -140,53 +94,6 @@ engine_calls(struct engine *engine, struct engine_calls *list)
         .each = calls_each,
     };
     store_submit(engine->store, &read->store.op);
-}
-
-/* ---- one call ---- */
-
-struct call_read {
-    struct store_call_read store;
-    struct engine_call *read;
-};
-
-static void
-call_call(struct store_call_read *store, const struct call_record *call)
-{
-    struct engine_call *read = container_of(store, struct call_read, store)->read;
-    read->call(read, call);
-}
-
-static void
-call_attempt(struct store_call_read *store, const struct attempt_record *attempt)
-{
-    struct engine_call *read = container_of(store, struct call_read, store)->read;
-    read->attempt(read, attempt);
-}
-
-static void
-call_done(struct store_op *op)
-{
-    struct call_read *work = container_of(op, struct call_read, store.op);
-    struct engine_call *read = work->read;
-    read->result = op->result;
-    free(work);
-    read->done(read);
-}
-
-void
-engine_call(struct engine *engine, struct engine_call *read)
-{
-    struct call_read *work = xcalloc(1, sizeof(*work));
-    work->read = read;
-    work->store = (struct store_call_read){
-        .op = {.kind = STORE_CALL, .done = call_done},
-        .channel = read->channel,
-        .event = read->event,
-        .webhook = read->webhook,
-        .call = call_call,
-        .attempt = call_attempt,
-    };
-    store_submit(engine->store, &work->store.op);
 }
 
 /* ---- retry by hand ---- */

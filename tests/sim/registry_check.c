@@ -365,12 +365,14 @@ look_event(struct engine_event *read, const struct event_record *event)
 }
 
 static void
-look_call(struct engine_event *read, const struct call_record *call)
+look_call(struct engine_event *read, const struct call_record *call,
+          const struct explain *explain)
 {
     struct calls *calls = container_of(read, struct calls, read);
     const struct run *run = calls->run;
     size_t at = 0;
 
+    (void)explain;
     while (run->webhooks[at].number != call->webhook)
         assert_true(++at < run->n_webhooks);
     calls->webhooks |= 1u << at;

@@ -491,8 +491,8 @@ look_done(struct engine_call *read)
     container_of(read, struct look, call)->done = true;
 }
 
-struct call_record
-sim_stored(struct sim *sim, uint64_t event, uint64_t webhook)
+static struct look
+look_at(struct sim *sim, uint64_t event, uint64_t webhook)
 {
     struct look look = {.call = {
                             .channel = sim->channel->number,
@@ -504,7 +504,19 @@ sim_stored(struct sim *sim, uint64_t event, uint64_t webhook)
                         }};
     engine_call(sim->engine, &look.call);
     sim_await(sim, &look.done);
-    return look.record;
+    return look;
+}
+
+struct call_record
+sim_stored(struct sim *sim, uint64_t event, uint64_t webhook)
+{
+    return look_at(sim, event, webhook).record;
+}
+
+struct explain
+sim_explain(struct sim *sim, uint64_t event, uint64_t webhook)
+{
+    return look_at(sim, event, webhook).call.explain;
 }
 
 struct count {

@@ -121,4 +121,6 @@ struct sim_call *sim_call(struct sim *sim, uint64_t event,
                           uint64_t webhook); /* NULL: never attempted */
 /* As the store shows it. */
 struct call_record sim_stored(struct sim *sim, uint64_t event, uint64_t webhook);
+/* Why it is where it is. */
+struct explain sim_explain(struct sim *sim, uint64_t event, uint64_t webhook);
 uint64_t sim_count(struct sim *sim, enum call_state state);

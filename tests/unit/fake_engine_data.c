@@ -208,6 +208,37 @@ engine_events(struct engine *engine, struct engine_events *list)
     fake_submit_request(engine, run_events, list);
 }
 
+static struct explain
+explained(struct engine *engine, const struct call_record *call)
+{
+    const struct webhook *webhook = NULL;
+    for (size_t i = 0; i < engine->n_webhooks; i++)
+        if (engine->webhooks[i]->number == call->webhook)
+            webhook = engine->webhooks[i];
+    struct explain explain;
+    explain_call(&explain, call, webhook, &(struct explain_lane){.known = false},
+                 clock_steady_ms(&engine->clock.clock));
+    return explain;
+}
+
+static void
+webhooks_without_call(struct engine *engine, struct engine_event *read,
+                      const struct fake_event *event)
+{
+    struct event_record row = event_row(event);
+    for (size_t i = 0; i < engine->n_webhooks; i++) {
+        const struct webhook *webhook = engine->webhooks[i];
+        bool called = webhook->channel != event->channel;
+        for (size_t c = 0; c < engine->n_calls; c++)
+            called = called || (engine->calls[c].event == event &&
+                                engine->calls[c].webhook == webhook->number);
+        struct explain explain;
+        explain_no_call(&explain, &row, webhook);
+        if (!called)
+            read->webhook(read, webhook, &explain);
+    }
+}
+
 static void
 run_event(struct engine *engine, void *request)
 {
@@ -225,8 +256,10 @@ run_event(struct engine *engine, void *request)
         for (size_t c = 0; c < engine->n_calls; c++)
             if (engine->calls[c].event == event) {
                 struct call_record call = call_row(engine, &engine->calls[c]);
-                read->call(read, &call);
+                struct explain explain = explained(engine, &call);
+                read->call(read, &call, &explain);
             }
+        webhooks_without_call(engine, read, event);
     }
     pthread_mutex_unlock(&engine->lock);
     read->done(read);
@@ -315,6 +348,7 @@ run_call(struct engine *engine, void *request)
         read->call(read, &row);
         for (size_t i = 0; i < call->n_attempts; i++)
             read->attempt(read, &call->attempts[i].row);
+        read->explain = explained(engine, &row);
     }
     pthread_mutex_unlock(&engine->lock);
     read->done(read);

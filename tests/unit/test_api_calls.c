@@ -40,7 +40,9 @@ a_call_is_shown_with_its_attempts(void **state)
              "\"subscription\":\"S\",\"notification\":\"N\",\"state\":\"waiting\","
              "\"attempts\":0,"
              "\"nextAttemptAt\":\"2024-03-04T09:50:51.375Z\",\"lastAttempt\":null,"
-             "\"createdAt\":\"2024-03-04T09:50:51.375Z\",\"attemptLog\":[]}",
+             "\"createdAt\":\"2024-03-04T09:50:51.375Z\",\"attemptLog\":[],"
+             "\"explain\":{\"code\":\"waitingForTurn\",\"text\":\"It is due and waits "
+             "for its turn.\",\"at\":null}}",
              call, event, webhook);
     assert_string_equal(f->body.p, expected);
 
@@ -124,6 +126,9 @@ a_call_of_a_disabled_webhook_is_held_with_its_reason(void **state)
     snprintf(path, sizeof(path), EVENTS "/%s", event);
     get(f, 200, path, f->manage);
     is(f, "/calls/0/state", "\"held\"");
+    is(f, "/calls/0/explain/code", "\"webhookDisabled\"");
+    has(f, "/calls/0/explain/text", "disabled (410 Gone)");
+    is(f, "/webhooks", "[]");
 }
 
 static void

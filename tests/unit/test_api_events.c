@@ -222,6 +222,13 @@ a_test_sends_a_sample_to_one_webhook_alone(void **state)
     assert_int_equal(length_of(f, "/calls"), 1);
     snprintf(path, sizeof(path), "\"%s\"", second);
     is(f, "/calls/0/webhook", path);
+    is(f, "/calls/0/explain/code", "\"waitingForTurn\"");
+    assert_int_equal(length_of(f, "/webhooks"), 1);
+    snprintf(path, sizeof(path), "\"%s\"", first);
+    is(f, "/webhooks/0/_id", path);
+    is(f, "/webhooks/0/url", "\"https://a/\"");
+    is(f, "/webhooks/0/code", "\"testOnly\"");
+    has(f, "/webhooks/0/text", "test event");
 }
 
 static void
