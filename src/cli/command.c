@@ -130,7 +130,7 @@ read_options(struct command_line *line, int argc, char **argv, struct err *err)
 {
     option_set taken = line->command->options;
     /* A slip in a server's configuration should not wait until it matters. */
-    bool strict = taken >> OPTION_CONFIG & 1;
+    bool strict = option_in(taken, OPTION_CONFIG);
 
     int rc = options_from_flags(&line->options, taken, argc, argv, line->args,
                                 &line->n_args, err);
@@ -148,7 +148,7 @@ check_needed(const struct command_line *line)
 {
     for (size_t i = 0; i < OPTIONS; i++) {
         const struct option *option = &option_table[i];
-        if (!(line->command->needed >> i & 1) ||
+        if (!option_in(line->command->needed, i) ||
             option_given(&line->options, (enum option_id)i))
             continue;
         return command_misused(line, "--%s %s is missing%s%s", option->name,

@@ -109,7 +109,7 @@ put_where_else(FILE *out, const struct command *command)
     bool first = true;
 
     for (size_t i = 0; i < OPTIONS; i++)
-        in_file |= (command->options >> i & 1) && option_table[i].in_file;
+        in_file |= option_in(command->options, i) && option_table[i].in_file;
     if (in_file) {
         fputs("\nAll but --new-key are variables, too: --log-level is "
               "PUSHWIRE_LOG_LEVEL;\n"
@@ -122,7 +122,7 @@ put_where_else(FILE *out, const struct command *command)
     for (size_t i = 0; i < OPTIONS; i++) {
         const struct option *option = &option_table[i];
         char text[80];
-        if (!(command->options >> i & 1) || !option->variable)
+        if (!option_in(command->options, i) || !option->variable)
             continue;
         fputs(first ? "\nVariables:\n" : "", out);
         snprintf(text, sizeof(text), "as --%s", option->name);
@@ -139,7 +139,7 @@ help_command(FILE *out, const struct command *command)
             command->verb ? command->verb : "", command->args ? " " : "",
             command->args ? command->args : "");
     for (size_t i = 0; i < OPTIONS; i++) {
-        if (command->options >> i & 1)
+        if (option_in(command->options, i))
             put_option(out, &option_table[i]);
     }
     put_row(out, "--help", "show this and end");

@@ -13,12 +13,6 @@
 
 #define VARIABLE_PREFIX "PUSHWIRE_"
 
-static bool
-is_taken(option_set taken, size_t id)
-{
-    return taken >> id & 1;
-}
-
 /* ---- values ---- */
 
 static int
@@ -263,7 +257,7 @@ static size_t
 find(option_set taken, const char *name, size_t n)
 {
     for (size_t i = 0; i < OPTIONS; i++) {
-        if (is_taken(taken, i) && strlen(option_table[i].name) == n &&
+        if (option_in(taken, i) && strlen(option_table[i].name) == n &&
             memcmp(option_table[i].name, name, n) == 0)
             return i;
     }
@@ -279,7 +273,7 @@ unknown_flag(option_set taken, const char *name, struct err *err)
     nearest_try(&nearest, "help");
     nearest_try(&nearest, "version");
     for (size_t i = 0; i < OPTIONS; i++) {
-        if (is_taken(taken, i))
+        if (option_in(taken, i))
             nearest_try(&nearest, option_table[i].name);
     }
     if (nearest.best)
@@ -374,7 +368,7 @@ read_variable(struct options *options, option_set taken, const char *name,
     *known = false;
     for (size_t i = 0; i < OPTIONS; i++) {
         const char *variable = option_table[i].variable;
-        if (!is_taken(taken, i) || !variable || strcmp(variable, name) != 0)
+        if (!option_in(taken, i) || !variable || strcmp(variable, name) != 0)
             continue;
         *known = true;
         int rc = set(options, i, OPTION_BY_ENV, text, err);
@@ -426,7 +420,7 @@ options_from_pair(struct options *options, option_set taken, const char *name,
 
     nearest_init(&nearest, name);
     for (size_t i = 0; i < OPTIONS; i++) {
-        if (!is_taken(taken, i) || !option_table[i].in_file)
+        if (!option_in(taken, i) || !option_table[i].in_file)
             continue;
         if (strcmp(option_table[i].name, name) != 0) {
             nearest_try(&nearest, option_table[i].name);

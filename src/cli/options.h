@@ -11,10 +11,12 @@
 #include "base/types.h"
 
 enum option_id {
-    /* serve */
-    OPTION_LISTEN,
+    /* serve, and others that work on its data */
     OPTION_DATA,
     OPTION_MASTER_KEY,
+    /* serve alone: they share a bit of a set */
+    OPTION_LISTEN,
+    OPTION_SERVE_FIRST = OPTION_LISTEN,
     OPTION_CONFIG,
     OPTION_DEV,
     OPTION_LOG,
@@ -69,6 +71,7 @@ enum option_id {
     OPTION_USER,
     OPTION_MAX_MEMORY,
     OPTION_SANDBOX,
+    OPTION_SERVE_LAST = OPTION_SANDBOX, /* a new one stands before it */
     /* restore */
     OPTION_SEND_WAITING,
     OPTION_CANCEL_WAITING,
@@ -141,10 +144,21 @@ enum option_id {
     OPTIONS
 };
 
-/* A set of options. */
-typedef unsigned __int128 option_set; /* a bit for each */
-#define OPT(id) ((option_set)1 << OPTION_##id)
-_Static_assert(OPTIONS <= 128, "a set of options has 128 bits");
+/* A set of options: a bit for each, but for those of serve, which are there all or
+ * none: there are more options than bits. */
+typedef unsigned __int128 option_set;
+#define OPT(id) ((option_set)1 << OPTION_BIT(OPTION_##id))
+#define OPTION_BIT(id)                                                                 \
+    ((id) < OPTION_SERVE_FIRST   ? (id)                                                \
+     : (id) <= OPTION_SERVE_LAST ? OPTION_SERVE_FIRST                                  \
+                                 : (id)-OPTION_SERVE_LAST + OPTION_SERVE_FIRST)
+_Static_assert(OPTION_BIT(OPTIONS) <= 128, "a set of options has 128 bits");
+
+static inline bool
+option_in(option_set set, size_t id)
+{
+    return set >> OPTION_BIT(id) & 1;
+}
 
 enum option_type {
     OPTION_BOOL,    /* a flag without a value */

@@ -637,8 +637,8 @@ every_client_finds_its_key(void **state)
     const option_set data = OPT(KEY_DATA) | OPT(DATA_DIR);
     for (size_t c = 0; c < command_count; c++) {
         option_set taken = command_table[c].options;
-        bool client = taken >> OPTION_URL & 1;
-        assert_int_equal(taken >> OPTION_KEY & 1, client);
+        bool client = option_in(taken, OPTION_URL);
+        assert_int_equal(option_in(taken, OPTION_KEY), client);
         option_set found = taken & data;
         bool right = client ? found == OPT(KEY_DATA) || found == OPT(DATA_DIR) : !found;
         if (!right)
@@ -655,7 +655,7 @@ no_command_takes_two_options_of_one_name(void **state)
         assert_int_equal(command_table[c].needed & ~taken, 0);
         for (size_t i = 0; i < OPTIONS; i++) {
             for (size_t j = 0; j < i; j++) {
-                if ((taken >> i & 1) && (taken >> j & 1))
+                if (option_in(taken, i) && option_in(taken, j))
                     assert_string_not_equal(option_table[i].name, option_table[j].name);
             }
         }
@@ -670,7 +670,7 @@ every_option_is_taken_by_a_command(void **state)
     for (size_t c = 0; c < command_count; c++)
         taken |= command_table[c].options;
     for (size_t i = 0; i < OPTIONS; i++) {
-        if (!(taken >> i & 1))
+        if (!option_in(taken, i))
             fail_msg("--%s is taken by no command", option_table[i].name);
     }
 }
@@ -704,7 +704,7 @@ every_help_fits_80_columns_and_names_every_option(void **state)
         for (size_t i = 0; i < OPTIONS; i++) {
             char flag[64];
             snprintf(flag, sizeof(flag), "--%s", option_table[i].name);
-            if (command_table[c].options >> i & 1)
+            if (option_in(command_table[c].options, i))
                 assert_non_null(strstr(text, flag));
         }
         free(text);
