@@ -18,6 +18,8 @@
 #define FLOW_TIMEOUT_S 10
 /* When there is no room for a client, those go that have asked nothing for so long. */
 #define SPARE_AFTER_MS 1000
+/* A stream says something at least this often. */
+#define BEAT_S 15
 /* Requests with a wrong key, or none, that one address may make: enough for whoever is
  * mistaken, too few to be worth it. Right keys are not held up by them. */
 #define FAILURES_A_SECOND 10
@@ -237,7 +239,7 @@ static int
 open_metrics(struct api *api, struct err *err)
 {
     const struct httpd_options httpd = {
-        .handler = {api, on_metrics_head, on_body, on_over, on_refuse},
+        .handler = {api, on_metrics_head, on_body, on_over, on_refuse, NULL},
         .listen = api->options.metrics_listen,
         .listen_fd = api->options.metrics_fd,
         .threads = 1,
@@ -289,7 +291,7 @@ api_open(struct api **out, const struct api_options *options, struct err *err)
                           ? options->max_request_bytes
                           : API_CONFIG_BODY_MAX;
     struct httpd_options httpd = {
-        .handler = {api, on_head, on_body, on_over, on_refuse},
+        .handler = {api, on_head, on_body, on_over, on_refuse, stream_continue},
         .listen = options->listen,
         .listen_fd = options->listen_fd,
         .threads = options->threads,
@@ -302,6 +304,7 @@ api_open(struct api **out, const struct api_options *options, struct err *err)
         .head_timeout_s = HEAD_TIMEOUT_S,
         .flow_timeout_s = FLOW_TIMEOUT_S,
         .spare_after_ms = SPARE_AFTER_MS,
+        .beat_s = BEAT_S,
         .body_mem = options->body_mem,
     };
     int rc = httpd_open(&api->httpd, &httpd, err);

@@ -4,8 +4,8 @@
 
 /* ---- JSON ---- */
 
-static void
-write_attempt(struct json_out *json, const struct attempt_record *attempt)
+void
+attempt_write(struct json_out *json, const struct attempt_record *attempt)
 {
     json_i64(json, "n", attempt->n);
     json_time(json, "at", attempt->at_ms);
@@ -46,7 +46,7 @@ call_write(struct json_out *json, const struct call_record *call)
         json_strn(json, "heldReason", call->held_reason);
     if (call->attempts > 0) {
         json_object(json, "lastAttempt");
-        write_attempt(json, &call->last);
+        attempt_write(json, &call->last);
         json_object_end(json);
     } else {
         json_null(json, "lastAttempt");
@@ -180,7 +180,7 @@ show_attempt(struct engine_call *read, const struct attempt_record *attempt)
     if (r->cut)
         return;
     json_object(&r->json, NULL);
-    write_attempt(&r->json, attempt);
+    attempt_write(&r->json, attempt);
     write_timings(&r->json, attempt);
     json_strn(&r->json, "response", attempt->response);
     json_bool(&r->json, "responseTruncated",

@@ -270,8 +270,8 @@ events_test(struct api_request *r)
 
 /* ---- reads ---- */
 
-static void
-write_event(struct json_out *json, const struct event_record *event)
+void
+event_write(struct json_out *json, const struct event_record *event)
 {
     char id[ID_TEXT];
     event_id_format(id, event->key);
@@ -290,7 +290,7 @@ list_each(struct engine_events *list, const struct event_record *event)
     if (r->cut)
         return;
     json_object(&r->json, NULL);
-    write_event(&r->json, event);
+    event_write(&r->json, event);
     json_object_end(&r->json);
     r->last_event = event->key;
 }
@@ -344,7 +344,7 @@ show_event(struct engine_event *read, const struct event_record *event)
 {
     struct api_request *r = container_of(read, struct api_request, op.event);
     api_json_begin(r);
-    write_event(&r->json, event);
+    event_write(&r->json, event);
     json_array(&r->json, "calls");
 }
 

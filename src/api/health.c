@@ -102,6 +102,8 @@ write_gauges(struct buf *out, struct engine *engine)
                  disk_room_name((enum disk_room)room), (int)gauges.room == room);
     metrics_gauge_head(out, "pushwire_in_flight", "Attempts under way.");
     buf_addf(out, "pushwire_in_flight %" PRIu64 "\n", gauges.in_flight);
+    metrics_gauge_head(out, "pushwire_streams", "Clients that follow a channel.");
+    buf_addf(out, "pushwire_streams %" PRIu64 "\n", gauges.watches);
     metrics_gauge_head(out, "pushwire_oldest_due_seconds",
                        "For how long the oldest call that is due has been so.");
     buf_addf(out, "pushwire_oldest_due_seconds %.3f\n",

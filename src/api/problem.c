@@ -70,6 +70,17 @@ api_answer_file(struct httpd_req *req, const char *type, int fd, uint64_t size)
     httpd_answer_file(req, 200, type, fd, size);
 }
 
+void
+api_stream(struct api_request *r)
+{
+    metric_add(METRIC_REQUESTS, status_class(200), 1);
+    httpd_answer_header(r->req, "Cache-Control", "no-store");
+    httpd_answer_header(r->req, "X-Content-Type-Options", "nosniff");
+    httpd_answer_header(r->req, "X-Accel-Buffering",
+                        "no"); /* nginx waits for no more */
+    httpd_stream(r->req, 200, "text/event-stream");
+}
+
 static void
 answer_with(struct httpd_req *req, unsigned status, const char *type, struct buf *buf)
 {

@@ -214,6 +214,40 @@ read_webhook(struct query *query, const char *value, struct err *err)
     return 0;
 }
 
+/* ---- of a stream ---- */
+
+static const char *
+known_kind(unsigned i)
+{
+    static const char *const names[] = {"event", "attempt"};
+    return i < ARRAY_LEN(names) ? names[i] : NULL;
+}
+
+static int
+read_kind(struct query *query, const char *value, struct err *err)
+{
+    struct slice name;
+    uint32_t kinds = 0;
+    while (next_name(&value, &name)) {
+        if (slice_is(name, known_kind(0)))
+            kinds |= KIND_EVENT;
+        else if (slice_is(name, known_kind(1)))
+            kinds |= KIND_ATTEMPT;
+        else
+            return unknown_name("kind", name, known_kind, 2, err);
+    }
+    query->kinds = kinds;
+    return 0;
+}
+
+static int
+read_after(struct query *query, const char *value, struct err *err)
+{
+    (void)err; /* whoever reads the stream knows what it must be */
+    query->after = value;
+    return 0;
+}
+
 /* ---- of subscriptions ---- */
 
 #define VALUE_MAX 1000 /* bytes of a value that is looked for */
@@ -231,6 +265,12 @@ static int
 read_inactive(struct query *query, const char *value, struct err *err)
 {
     return read_flag("inactive", value, &query->inactive, err);
+}
+
+static int
+read_follow(struct query *query, const char *value, struct err *err)
+{
+    return read_flag("follow", value, &query->follow, err);
 }
 
 static int
@@ -331,6 +371,9 @@ static const struct parameter {
     {"value", QUERY_VALUE, read_value},
     {"syncedSince", QUERY_SYNCED_SINCE, read_synced_since},
     {"events", QUERY_EMIT, read_emit},
+    {"kind", QUERY_KIND, read_kind},
+    {"after", QUERY_AFTER, read_after},
+    {"follow", QUERY_FOLLOW, read_follow},
 };
 
 struct reading {
@@ -386,6 +429,8 @@ query_read(struct query *query, const struct httpd_req *req, uint32_t allowed,
         .types = EVENT_ALL_TYPES,
         .states = (1u << CALL_STATES) - 1,
         .before_key = UINT64_MAX,
+        .kinds = KIND_EVENT | KIND_ATTEMPT,
+        .follow = true,
     };
     struct reading reading = {.query = &fresh, .allowed = allowed, .err = err};
 

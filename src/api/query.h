@@ -27,15 +27,22 @@ enum {
     QUERY_EMIT = 1 << 17,
     QUERY_NOTIFICATION = 1 << 18,
     QUERY_ERROR = 1 << 19,
+    QUERY_KIND = 1 << 20,
+    QUERY_AFTER = 1 << 21,
+    QUERY_FOLLOW = 1 << 22,
     QUERY_FREE = 1 << 30, /* whatever it is: the handler looks for itself */
     QUERY_PAGE = QUERY_LIMIT | QUERY_CURSOR,
     QUERY_EVENTS = QUERY_PAGE | QUERY_TYPE | QUERY_SUBSCRIPTION | QUERY_NOTIFICATION |
                    QUERY_SINCE | QUERY_UNTIL,
     QUERY_CALLS = QUERY_EVENTS | QUERY_STATE | QUERY_WEBHOOK | QUERY_ERROR,
+    QUERY_STREAM = QUERY_KIND | QUERY_TYPE | QUERY_WEBHOOK | QUERY_SUBSCRIPTION |
+                   QUERY_SINCE | QUERY_AFTER | QUERY_FOLLOW,
     QUERY_SUBSCRIPTIONS = QUERY_PAGE | QUERY_INACTIVE | QUERY_TOPIC | QUERY_TAG |
                           QUERY_PLATFORM | QUERY_LANGUAGE | QUERY_COUNTRY |
                           QUERY_ATTRIBUTE | QUERY_VALUE | QUERY_SYNCED_SINCE
 };
+
+enum { KIND_EVENT = 1 << 0, KIND_ATTEMPT = 1 << 1 };
 
 #define QUERY_LIMIT_DEFAULT 50
 #define QUERY_LIMIT_MAX     200
@@ -54,6 +61,10 @@ struct query {
     uint64_t since_key;              /* since: keys >= */
     uint64_t before_key;             /* until: keys <; UINT64_MAX = no end */
     uint64_t webhook;                /* 0 = any */
+    /* of a stream */
+    uint32_t kinds;    /* KIND_* */
+    const char *after; /* NULL = not given */
+    bool follow;
     /* of subscriptions; their texts are the request's */
     bool inactive; /* when given */
     bool emit;     /* events=true: make events */

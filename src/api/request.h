@@ -59,6 +59,7 @@ struct api_request {
         struct engine_subscription_count subscription_count;
         struct engine_notification notification;
         struct engine_notifications notifications;
+        struct engine_feed feed;
     } op;
     uint32_t events_by_type[EVENT_TYPES]; /* of an ingest */
     struct buf out;                       /* the answer, while it is being built */
@@ -102,6 +103,8 @@ void api_refuse(struct api_request *r, int code, const char *why);
 void api_answer(struct httpd_req *req, unsigned status, const char *type, char *body,
                 size_t n);
 void api_answer_file(struct httpd_req *req, const char *type, int fd, uint64_t size);
+/* Begins an answer of server-sent events; its pieces come by stream_continue. */
+void api_stream(struct api_request *r);
 /* Starts r->out and r->json with an open object. */
 void api_json_begin(struct api_request *r);
 /* Closes the object and answers with it. */

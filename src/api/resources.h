@@ -39,6 +39,8 @@ void events_test(struct api_request *r);
 void events_list(struct api_request *r);
 void events_show(struct api_request *r);
 
+/* The members of an event, into an open object. */
+void event_write(struct json_out *json, const struct event_record *event);
 /* Counts them in the metrics; returns how many. */
 uint64_t events_count(const uint32_t by_type[EVENT_TYPES]);
 
@@ -50,6 +52,14 @@ void calls_retry(struct api_request *r);
 void call_write(struct json_out *json, const struct call_record *call);
 /* "explain": why it is where it is, likewise. */
 void call_explain_write(struct json_out *json, const struct explain *explain);
+
+/* The members of an attempt but its answer, into an open object. */
+void attempt_write(struct json_out *json, const struct attempt_record *attempt);
+
+/* stream.c */
+void stream_open(struct api_request *r);
+/* The next piece of a stream; for httpd_handler.more. */
+void stream_continue(void *ctx, struct httpd_req *req, bool beat);
 
 /* keys.c */
 void keys_create(struct api_request *r);

@@ -16,6 +16,9 @@ static const struct route routes[] = {
     {"GET", CHANNEL "/events/{e}", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY, 0, events_show,
      0},
 
+    {"GET", CHANNEL "/stream", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY, QUERY_STREAM,
+     stream_open, 0},
+
     {"GET", CHANNEL "/calls", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY, QUERY_CALLS,
      calls_list, 0},
     {"GET", CHANNEL "/calls/{id}", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY, 0, calls_show,

@@ -76,6 +76,7 @@ httpd_open(struct httpd **out, const struct httpd_options *options, struct err *
     httpd->wait_us[WAIT_IDLE] = options->idle_timeout_s * (usec_t)1000000;
     httpd->wait_us[WAIT_HEAD] = options->head_timeout_s * (usec_t)1000000;
     httpd->wait_us[WAIT_FLOW] = options->flow_timeout_s * (usec_t)1000000;
+    httpd->wait_us[WAIT_BEAT] = options->beat_s * (usec_t)1000000;
     httpd->wait_us[WAIT_LINGER] = LINGER_MS * (usec_t)1000;
     httpd->drained_fd = eventfd(0, EFD_CLOEXEC);
     int rc = acceptor_init(&httpd->acceptor, options->listen, options->listen_fd, err);
@@ -106,6 +107,8 @@ httpd_quiesce(struct httpd *httpd)
 {
     atomic_store(&httpd->quiesced, true);
     acceptor_stop(&httpd->acceptor);
+    for (unsigned i = 0; httpd->workers && i < httpd->options.threads; i++)
+        worker_end_streams(&httpd->workers[i]);
 }
 
 /* Lets answers that were given leave, for a limited time: a client may read slowly. */

@@ -1,6 +1,7 @@
 /*
  * An HTTP/1.1 server. Requests are answered at once or held and answered later from any
- * thread: a held request costs no thread. Everything a client chooses has a maximum:
+ * thread: a held request costs no thread. An answer may also come in pieces, for as
+ * long as both sides want (a stream). Everything a client chooses has a maximum:
  * connections, header bytes (431), body bytes (413), and the time it may take. What two
  * programs could read in two ways is refused, and the connection ends
  * (base/httpd_parse.h).
@@ -34,6 +35,12 @@ struct httpd_handler {
      * 431, 503): fills problem+json. */
     void (*refuse)(void *ctx, struct httpd_req *req, unsigned status,
                    const char *detail);
+    /* Of a stream: the client has taken all that there was, and there may be more. Must
+     * give a piece with httpd_stream_put, if only an empty one, or hold the request and
+     * see to it that somebody does. `beat`: nothing has left for beat_s, so something
+     * should, by which each side learns that the other is still there. On a server
+     * thread. NULL: there are no streams. */
+    void (*more)(void *ctx, struct httpd_req *req, bool beat);
 };
 
 struct httpd_options {
@@ -56,6 +63,7 @@ struct httpd_options {
     /* When there is no room, whoever has waited for a request for so long is closed for
      * somebody else, the longest first. */
     unsigned spare_after_ms;
+    unsigned beat_s;      /* a stream that says nothing is asked to after so long */
     struct mem *body_mem; /* where body buffers come from: refusal is answered 503 */
     struct tls *tls;      /* NULL: plain HTTP. The caller's, and outlives the server */
     int listen_fd;        /* -1, or a socket that is bound, to use instead of `listen`;
@@ -99,7 +107,8 @@ void httpd_set_user(struct httpd_req *req, void *user);
 void *httpd_user(const struct httpd_req *req);
 
 /* Keep the request open; exactly one httpd_answer must follow, from any thread, even at
- * once. Only in `body`. Call it BEFORE handing the request to whoever will answer. */
+ * once (or httpd_stream; in `more` an httpd_stream_put). Only in `body` and `more`.
+ * Call it BEFORE handing the request to whoever will answer. */
 void httpd_hold(struct httpd_req *req);
 
 /* The answer. `body` is taken over (freed with free()), may be NULL with n 0. `type` is
@@ -113,3 +122,31 @@ void httpd_answer_file(struct httpd_req *req, unsigned status, const char *type,
                        uint64_t size);
 void httpd_answer_header(struct httpd_req *req, const char *name,
                          const char *value); /* copies */
+
+/* ---- a stream: an answer in pieces ----
+ *
+ * The request is the server's again as soon as the answer or a piece has been given;
+ * `more` asks for the next one whenever there is room, that is when the client has
+ * taken the last one. So a stream has one piece in memory, a slow client is asked for
+ * less, and one that does not take its bytes ends as any other. It is over when its
+ * client is gone, which includes one that only shuts its own side.
+ */
+
+/* Begins one, instead of httpd_answer. To HEAD there is no more than this. */
+void httpd_stream(struct httpd_req *req, unsigned status, const char *type);
+
+enum httpd_then {
+    HTTPD_WAIT, /* until httpd_stream_wake, or the next beat */
+    HTTPD_MORE, /* there is more at once */
+    HTTPD_END   /* this was the last piece */
+};
+
+/* The next piece: `bytes` are taken over as in httpd_answer. In `more`, or while it is
+ * held, from any thread. */
+void httpd_stream_put(struct httpd_req *req, char *bytes, size_t n,
+                      enum httpd_then then);
+
+/* There is something new: `more` is called as soon as there is room, once for any
+ * number of these. Any thread, from the moment in which the request is first held until
+ * `over` returns. After httpd_quiesce all streams are woken, and should end. */
+void httpd_stream_wake(struct httpd_req *req);

@@ -57,6 +57,9 @@ conn_close(struct httpd_conn *conn)
     link_remove(&conn->waiting);
     if (conn->req)
         req_free(conn->req);
+    pthread_mutex_lock(&worker->wake_lock);
+    link_remove(&conn->woken); /* and nobody wakes it any more */
+    pthread_mutex_unlock(&worker->wake_lock);
     tls_free(conn->tls);
     close(conn->fd);
     conn->fd = -1;
@@ -73,12 +76,18 @@ conn_free(struct httpd_conn *conn)
     free(conn);
 }
 
+static bool
+is_sending(const struct httpd_conn *conn)
+{
+    return conn->stage == CONN_ANSWER || conn->stage == CONN_STREAM;
+}
+
 uint64_t
 conn_moved(const struct httpd_conn *conn)
 {
     int queued = 0;
 
-    if (conn->stage == CONN_ANSWER && ioctl(conn->fd, SIOCOUTQ, &queued) != 0)
+    if (is_sending(conn) && ioctl(conn->fd, SIOCOUTQ, &queued) != 0)
         queued = 0;
     return conn->moved - (uint64_t)queued;
 }
@@ -269,7 +278,7 @@ has_body(const struct httpd_conn *conn)
 {
     const struct httpd_req *req = conn->req;
 
-    return req && req->answer.set && conn->stage == CONN_ANSWER &&
+    return req && req->answer.set && is_sending(conn) &&
            req->answer_at < req->answer.n && strcmp(httpd_method(req), "HEAD") != 0 &&
            http_status_has_body(req->answer.status);
 }
@@ -392,13 +401,10 @@ flush(struct httpd_conn *conn)
     return STEP_WAIT;
 }
 
-static enum step
-step_answer(struct httpd_conn *conn)
+/* The answer has left. */
+static void
+end_request(struct httpd_conn *conn)
 {
-    enum step step = flush(conn);
-
-    if (step != STEP_ON)
-        return step;
     req_free(conn->req);
     conn->req = NULL;
     if (conn->out.cap > OUT_KEEP)
@@ -414,6 +420,35 @@ step_answer(struct httpd_conn *conn)
         worker_wait(conn, WAIT_IDLE);
     }
     drop_request(conn);
+}
+
+static enum step
+step_answer(struct httpd_conn *conn)
+{
+    enum step step = flush(conn);
+
+    if (step == STEP_ON)
+        end_request(conn);
+    return step;
+}
+
+static enum step
+step_stream(struct httpd_conn *conn)
+{
+    struct httpd_req *req = conn->req;
+
+    if (conn->hung_up && !req->ends)
+        return STEP_CLOSE;
+    enum step step = flush(conn);
+    if (step != STEP_ON)
+        return step;
+    stream_taken(req);
+    if (req->ends)
+        end_request(conn);
+    else if (req->woken || req->beat)
+        stream_more(req);
+    else
+        return STEP_WAIT;
     return STEP_ON;
 }
 
@@ -442,6 +477,8 @@ step_on(struct httpd_conn *conn)
         return STEP_WAIT;
     case CONN_ANSWER:
         return step_answer(conn);
+    case CONN_STREAM:
+        return step_stream(conn);
     case CONN_LINGER:
         break;
     }
@@ -452,10 +489,13 @@ static enum conn_wait
 wait_of(const struct httpd_conn *conn)
 {
     static const enum conn_wait waits[] = {
-        [CONN_IDLE] = WAIT_IDLE,     [CONN_HEAD] = WAIT_HEAD, [CONN_BODY] = WAIT_FLOW,
-        [CONN_DISCARD] = WAIT_FLOW,  [CONN_HELD] = WAIT_NONE, [CONN_ANSWER] = WAIT_FLOW,
-        [CONN_LINGER] = WAIT_LINGER,
+        [CONN_IDLE] = WAIT_IDLE,   [CONN_HEAD] = WAIT_HEAD,
+        [CONN_BODY] = WAIT_FLOW,   [CONN_DISCARD] = WAIT_FLOW,
+        [CONN_HELD] = WAIT_NONE,   [CONN_ANSWER] = WAIT_FLOW,
+        [CONN_STREAM] = WAIT_FLOW, [CONN_LINGER] = WAIT_LINGER,
     };
+    if (conn->stage == CONN_STREAM && conn->out.n == 0 && !conn->req->answer.body)
+        return WAIT_BEAT;
     if (conn->stage == CONN_IDLE && conn->tls && !tls_is_up(conn->tls))
         return WAIT_HEAD;
     return waits[conn->stage];
@@ -468,7 +508,7 @@ may_wait(struct httpd_conn *conn)
     struct httpd *httpd = conn->worker->httpd;
     struct httpd_req *req = conn->req;
 
-    if (conn->stage != CONN_ANSWER || req->waits_with > 0 || !req->answer.body)
+    if (!is_sending(conn) || req->waits_with > 0 || !req->answer.body)
         return true;
     req->waits_with = req->answer.n;
     size_t all = atomic_fetch_add(&httpd->waiting_bytes, req->answer.n) + req->answer.n;

@@ -78,9 +78,16 @@ req_answered(struct httpd_req *req)
 
     assert(req->answer.set);
     mark_due(req);
+    req->held = false;
     conn->stage = CONN_ANSWER;
     if (!req->head.keep_alive ||
         atomic_load_explicit(&req->httpd->quiesced, memory_order_relaxed))
+        conn->last = true;
+    if (req->begun) {
+        stream_take(req);
+        return;
+    }
+    if (req->answer.form == HTTP_UNTIL_CLOSE)
         conn->last = true;
     enum http_after after = conn->last         ? HTTP_CLOSE
                             : req->head.is_old ? HTTP_KEEP_SAID
@@ -88,6 +95,8 @@ req_answered(struct httpd_req *req)
     if (http_answer_head(&conn->out, &req->answer, worker_date(conn->worker), after) !=
         0)
         conn->last = true; /* conn_run sees that the buffer failed */
+    if (req->streams)
+        stream_take(req);
 }
 
 static void
@@ -260,6 +269,18 @@ req_complete(struct httpd_req *req)
 
 /* ---- answering, from any thread ---- */
 
+void
+req_give(struct httpd_req *req)
+{
+    struct httpd *httpd = req->httpd;
+
+    if (!req->held)
+        return;
+    /* The worker may send it and free the request before this returns. */
+    worker_answered(req->conn->worker, req);
+    atomic_fetch_sub(&httpd->held, 1);
+}
+
 static void
 give_answer(struct httpd_req *req, unsigned status, const char *type, size_t n)
 {
@@ -269,12 +290,7 @@ give_answer(struct httpd_req *req, unsigned status, const char *type, size_t n)
     answer->status = status;
     answer->type = type;
     answer->n = n;
-    if (req->held) {
-        struct httpd *httpd = req->httpd;
-        /* The worker may send it and free the request before this returns. */
-        worker_answered(req->conn->worker, req);
-        atomic_fetch_sub(&httpd->held, 1);
-    }
+    req_give(req);
 }
 
 void
@@ -304,7 +320,7 @@ httpd_answer_header(struct httpd_req *req, const char *name, const char *value)
 void
 httpd_hold(struct httpd_req *req)
 {
-    assert(req->complete && !req->held && !req->answer.set);
+    assert(req->complete && !req->held && (!req->answer.set || req->begun));
     req->held = true;
     atomic_fetch_add(&req->httpd->held, 1);
 }

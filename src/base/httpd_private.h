@@ -17,6 +17,9 @@
  *                      LINGER   our side is shut; what still comes is read for a while,
  *                               since closing at once would reset the connection and
  *                               might take the answer from the client
+ *
+ * A stream goes from HELD to STREAM, and back whenever somebody else makes its next
+ * piece; after the last one it ends as ANSWER does.
  */
 #pragma once
 
@@ -89,6 +92,7 @@ enum conn_stage {
     CONN_DISCARD,
     CONN_HELD,
     CONN_ANSWER,
+    CONN_STREAM,
     CONN_LINGER
 };
 
@@ -97,6 +101,7 @@ enum conn_wait {
     WAIT_IDLE,   /* a request's first byte */
     WAIT_HEAD,   /* the end of its head; that of TLS's handshake */
     WAIT_FLOW,   /* a body's bytes to come or an answer's to go: so many in so long */
+    WAIT_BEAT,   /* a stream's next piece */
     WAIT_LINGER, /* the client's end */
     WAITS,
     WAIT_NONE = WAITS /* held: the handler's time */
@@ -106,6 +111,7 @@ struct httpd_conn {
     struct httpd_worker *worker;
     struct httpd_conn *next; /* in a mailbox */
     struct http_link all, ready, waiting;
+    struct http_link woken; /* under the worker's wake_lock */
     enum conn_wait wait;
     usec_t wait_since_us;
     int fd;
@@ -145,7 +151,14 @@ struct httpd_req {
     struct http_query query;
     struct http_answer answer;
     size_t waits_with; /* bytes of the answer, once it waits for the client */
-    size_t answer_at;  /* bytes of the answer's body that have left */
+    size_t answer_at;  /* bytes of the answer's body, or the piece, that have left */
+
+    /* of a stream; its piece is the answer's body, with what ends the chunk */
+    bool streams, begun;
+    bool chunked;
+    size_t piece_n;   /* bytes of the piece without that */
+    bool more, ends;  /* what is to follow the piece */
+    bool woken, beat; /* the worker's */
 };
 
 /* ---- a worker ---- */
@@ -158,6 +171,10 @@ struct httpd_worker {
     int wake_fd;
     _Atomic(struct httpd_conn *) arrived;
     _Atomic(struct httpd_req *) answered;
+    pthread_mutex_t wake_lock;
+    struct http_link woken; /* streams that have something new; under wake_lock */
+    atomic_bool has_woken;
+    atomic_bool ends;  /* all streams should end */
     atomic_uint spare; /* connections that should make room */
     atomic_bool stop;
     atomic_size_t connections;
@@ -192,6 +209,8 @@ void worker_fini(struct httpd_worker *worker);
 void worker_give(struct httpd_worker *worker, struct httpd_conn *conn);
 void worker_answered(struct httpd_worker *worker, struct httpd_req *req);
 void worker_spare(struct httpd_worker *worker, unsigned n);
+void worker_woken(struct httpd_worker *worker, struct httpd_conn *conn);
+void worker_end_streams(struct httpd_worker *worker);
 
 /* On its own thread: what the connection waits for from now on, and that it has more to
  * do as soon as the others have had their turn. */
@@ -233,5 +252,13 @@ char *req_room(struct httpd_req *req, size_t *n);
 void req_placed(struct httpd_req *req, size_t n);
 /* All of the content has come. */
 void req_complete(struct httpd_req *req);
-/* The answer is here: on to ANSWER. */
+/* What was made for a request goes to its worker, if it was held. */
+void req_give(struct httpd_req *req);
+/* The answer, or a piece, is here: on to ANSWER or STREAM. */
 void req_answered(struct httpd_req *req);
+
+/* ---- httpd_stream.c: an answer in pieces ---- */
+
+void stream_take(struct httpd_req *req);  /* its beginning or a piece is here */
+void stream_taken(struct httpd_req *req); /* the piece has left */
+void stream_more(struct httpd_req *req);

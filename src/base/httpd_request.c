@@ -215,7 +215,9 @@ http_answer_head(struct buf *out, const struct http_answer *answer, const char *
         add_field(out, "Content-Type", answer->type);
     for (size_t i = 0; i < answer->n_fields; i++)
         add_field(out, answer->fields[i].name, answer->fields[i].value);
-    if (http_status_has_body(answer->status))
+    if (answer->form == HTTP_CHUNKED)
+        add_field(out, "Transfer-Encoding", "chunked");
+    else if (answer->form == HTTP_LENGTH && http_status_has_body(answer->status))
         buf_addf(out, "Content-Length: %zu\r\n", answer->n);
     buf_add(out, "\r\n", 2);
     return out->failed;

@@ -30,8 +30,12 @@ struct http_field {
     char *value;
 };
 
+/* How a client knows where the body ends. */
+enum http_form { HTTP_LENGTH, HTTP_CHUNKED, HTTP_UNTIL_CLOSE };
+
 struct http_answer {
     bool set;
+    enum http_form form;
     unsigned status;
     const char *type; /* a constant, or NULL */
     char *body;       /* free(); NULL when a file is the body */

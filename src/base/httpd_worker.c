@@ -63,6 +63,26 @@ worker_spare(struct httpd_worker *worker, unsigned n)
     wake(worker);
 }
 
+/* Only who finds it in no list puts it there: it is looked at once for all. */
+void
+worker_woken(struct httpd_worker *worker, struct httpd_conn *conn)
+{
+    pthread_mutex_lock(&worker->wake_lock);
+    bool is_new = !conn->woken.next;
+    if (is_new)
+        link_add(&worker->woken, &conn->woken);
+    pthread_mutex_unlock(&worker->wake_lock);
+    if (is_new && !atomic_exchange(&worker->has_woken, true))
+        wake(worker);
+}
+
+void
+worker_end_streams(struct httpd_worker *worker)
+{
+    atomic_store(&worker->ends, true);
+    wake(worker);
+}
+
 static void
 take_arrived(struct httpd_worker *worker)
 {
@@ -95,6 +115,34 @@ take_answered(struct httpd_worker *worker)
     }
 }
 
+static void
+wake_stream(struct httpd_conn *conn)
+{
+    if (!conn->req)
+        return;
+    conn->req->woken = true;
+    if (conn->stage == CONN_STREAM)
+        worker_ready(conn);
+}
+
+static void
+take_woken(struct httpd_worker *worker)
+{
+    struct http_link *link;
+
+    if (atomic_exchange(&worker->ends, false))
+        for (link = worker->all.next; link != &worker->all; link = link->next)
+            wake_stream(container_of(link, struct httpd_conn, all));
+    if (!atomic_exchange(&worker->has_woken, false))
+        return;
+    pthread_mutex_lock(&worker->wake_lock);
+    while ((link = link_first(&worker->woken))) {
+        link_remove(link);
+        wake_stream(container_of(link, struct httpd_conn, woken));
+    }
+    pthread_mutex_unlock(&worker->wake_lock);
+}
+
 /* ---- waiting ---- */
 
 void
@@ -104,7 +152,7 @@ worker_wait(struct httpd_conn *conn, enum conn_wait wait)
 
     conn->wait = wait;
     conn->wait_since_us = worker->now_us;
-    conn->flow_mark = conn->moved;
+    conn->flow_mark = wait == WAIT_FLOW ? conn_moved(conn) : 0;
     if (wait == WAIT_NONE)
         link_remove(&conn->waiting);
     else
@@ -132,13 +180,18 @@ time_is_up(struct httpd_conn *conn)
     struct httpd_worker *worker = conn->worker;
     uint64_t moved = conn_moved(conn);
 
+    if (conn->wait == WAIT_BEAT) {
+        conn->req->beat = true;
+        worker_wait(conn, WAIT_BEAT);
+        conn_run(conn);
+        return;
+    }
     if (conn->wait != WAIT_FLOW || (int64_t)(moved - conn->flow_mark) <
                                        FLOW_BYTES(worker->httpd->wait_us[WAIT_FLOW])) {
         conn_close(conn);
         return;
     }
     worker_wait(conn, WAIT_FLOW);
-    conn->flow_mark = moved;
 }
 
 static void
@@ -157,7 +210,8 @@ next_timeout_ms(struct httpd_worker *worker)
 {
     usec_t next_us = INT64_MAX;
 
-    if (link_first(&worker->ready) || atomic_load(&worker->answered))
+    if (link_first(&worker->ready) || atomic_load(&worker->answered) ||
+        atomic_load(&worker->has_woken))
         return 0;
     for (enum conn_wait wait = 0; wait < WAITS; wait++) {
         struct httpd_conn *conn = first_waiting(worker, wait);
@@ -218,7 +272,8 @@ worker_relieve(struct httpd_worker *worker, size_t bytes)
     for (struct http_link *link = list->next; link != list && freed < bytes;) {
         struct httpd_conn *conn = container_of(link, struct httpd_conn, waiting);
         link = link->next;
-        if (conn->stage != CONN_ANSWER)
+        bool waits = conn->stage == CONN_STREAM && conn->req->waits_with;
+        if (conn->stage != CONN_ANSWER && !waits)
             continue;
         freed += conn->req->waits_with;
         conn_close(conn);
@@ -295,6 +350,7 @@ worker_loop(void *arg)
             take_event(&events[i]);
         take_arrived(worker);
         take_answered(worker);
+        take_woken(worker);
         run_ready(worker);
         close_late(worker);
         make_room(worker);
@@ -313,6 +369,8 @@ worker_init(struct httpd_worker *worker, struct httpd *httpd, struct err *err)
     link_init(&worker->all);
     link_init(&worker->ready);
     link_init(&worker->dead);
+    link_init(&worker->woken);
+    pthread_mutex_init(&worker->wake_lock, NULL);
     for (size_t i = 0; i < WAITS; i++)
         link_init(&worker->waiting[i]);
     worker->now_us = clock_mono_us(&clock_system);
@@ -362,4 +420,5 @@ worker_fini(struct httpd_worker *worker)
         close(worker->epoll_fd);
     if (worker->wake_fd >= 0)
         close(worker->wake_fd);
+    pthread_mutex_destroy(&worker->wake_lock);
 }

@@ -336,7 +336,7 @@ receive(struct receiver *rx, int signal_fd, struct err *err)
 {
     struct httpd *httpd;
     const struct httpd_options options = {
-        .handler = {rx, on_nothing, on_body, on_nothing, on_refuse},
+        .handler = {rx, on_nothing, on_body, on_nothing, on_refuse, NULL},
         .listen = option_text(&rx->line->options, OPTION_RECEIVE_AT),
         .listen_fd = -1,
         .threads = 1,

@@ -52,6 +52,31 @@ struct call_record {
     struct attempt_record last; /* when attempts > 0, without its response */
 };
 
+/* What an attempt has led to, as it was when that was written down. */
+struct outcome_record {
+    uint64_t event;
+    uint64_t webhook;
+    enum event_type type;
+    struct slice subscription;
+    struct attempt_record attempt; /* without its response */
+    enum call_state state;         /* of the call after it */
+    msec_t due_ms; /* steady: of the next attempt; MSEC_NEVER = none is to come */
+};
+
+/* A place in what has happened in a channel, which is in the order of its commits:
+ * behind all that has a smaller key, and so many entries of what has this one. */
+struct feed_at {
+    uint64_t key;
+    uint32_t index;
+};
+
+#define FEED_AT_END ((struct feed_at){UINT64_MAX, 0})
+
+/* How far back it is told; and kept, so that whoever reads at that border does not lose
+ * it all the time. */
+#define FEED_TOLD_MS ((msec_t)7 * 24 * 3600 * 1000)
+#define FEED_KEPT_MS (FEED_TOLD_MS + (msec_t)2 * 3600 * 1000)
+
 /* A subscription as it is stored; core/subscription.h knows what is in `members`. */
 struct subscription_row {
     uint64_t number; /* 0 = to be made */

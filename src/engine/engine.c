@@ -68,6 +68,13 @@ on_due(void *ctx, uint64_t number, struct due_at from)
 }
 
 static void
+on_fed(void *ctx, uint64_t channel)
+{
+    struct engine *engine = ctx;
+    watches_wake(&engine->watches, channel);
+}
+
+static void
 on_room(void *ctx, enum disk_room room, uint64_t left)
 {
     static const char *const what[DISK_ROOMS] = {
@@ -156,6 +163,7 @@ start(struct engine *engine, struct err *err)
         .ctx = engine,
         .lease = on_lease,
         .due = on_due,
+        .fed = on_fed,
         .room = on_room,
         .dropped = on_dropped,
         .gap = on_gap,
@@ -181,6 +189,7 @@ engine_open(struct engine **out, const struct engine_options *options, struct er
     outcome_init(&engine->outcome);
     json_init(&engine->row);
     buf_init(&engine->members, SUBSCRIPTION_ROOM_MAX);
+    watches_init(&engine->watches);
     pthread_mutex_init(&engine->gate_lock, NULL);
     atomic_init(&engine->stopping, false);
     atomic_init(&engine->abort_at_us, 0);
@@ -242,6 +251,7 @@ engine_close(struct engine *engine)
     outcome_fini(&engine->outcome);
     json_fini(&engine->row);
     buf_fini(&engine->members);
+    watches_fini(&engine->watches);
     pthread_mutex_destroy(&engine->gate_lock);
     free(engine);
 }
@@ -282,6 +292,7 @@ engine_gauges(struct engine *engine, struct engine_gauges *out)
 {
     *out = (struct engine_gauges){
         .store_queue = engine->store->backend->depth(engine->store),
+        .watches = atomic_load_explicit(&engine->watches.n, memory_order_relaxed),
         .oldest_due_ms = MSEC_NEVER,
         .room = (enum disk_room)atomic_load(&engine->room),
     };

@@ -237,6 +237,46 @@ struct engine_gate {
 
 void engine_gate(struct engine *engine, struct engine_gate *gate);
 
+/* ---- what happens in a channel, as it happens ---- */
+
+/* A read from a place on; see store_feed. */
+struct engine_feed {
+    uint64_t channel;
+    bool events, outcomes;
+    uint32_t types;
+    struct slice subscription; /* bytes until done */
+    uint64_t webhook;
+    struct feed_at from;
+    size_t limit;
+    bool (*event)(struct engine_feed *feed, const struct event_record *event,
+                  struct feed_at next);
+    bool (*outcome)(struct engine_feed *feed, const struct outcome_record *outcome,
+                    struct feed_at next);
+    void (*done)(struct engine_feed *feed);
+    int result; /* 0, E_NOT_FOUND (channel gone), E_IO, E_CLOSED */
+    struct feed_at next;
+    bool more;
+    void *private;
+};
+
+void engine_feed(struct engine *engine, struct engine_feed *feed);
+
+/* Whoever follows a channel is woken when something has been committed that a feed will
+ * show: once a commit, until engine_unwatch returns. On the store's thread and under a
+ * lock: woken must not block, nor call these. */
+struct engine_watch {
+    uint64_t channel;
+    void (*woken)(struct engine_watch *watch);
+    struct engine_watch *next; /* the engine's */
+};
+
+#define ENGINE_WATCHES_MAX       512
+#define ENGINE_WATCHES_A_CHANNEL 32
+
+/* E_BUSY: as many as there may be follow this channel; E_FULL: in all. */
+int engine_watch(struct engine *engine, struct engine_watch *watch) must_check;
+void engine_unwatch(struct engine *engine, struct engine_watch *watch);
+
 /* ---- reading and repair: thin forms of the store's operations ---- */
 
 struct engine_events {
@@ -355,6 +395,7 @@ struct engine_gauges {
     uint64_t store_queue;  /* operations submitted and not done */
     uint64_t sender_queue; /* calls in memory, ready to be sent */
     uint64_t in_flight;    /* attempts under way */
+    uint64_t watches;      /* of whoever follows a channel */
     msec_t oldest_due_ms; /* steady; the due time of the oldest call that is due and not
                              under way; MSEC_NEVER = none */
     enum disk_room room;

@@ -16,6 +16,12 @@ struct sender {
     bool running;
 };
 
+struct watches {
+    pthread_mutex_t lock;
+    struct map channels; /* the first of each, by its number */
+    atomic_size_t n;     /* in all; so that without any nobody takes the lock */
+};
+
 struct engine {
     struct engine_options options;
     struct store *store;
@@ -34,6 +40,8 @@ struct engine {
     struct json_doc row;
     struct buf members;
 
+    struct watches watches;
+
     pthread_mutex_t gate_lock; /* dispatch_gate.c: nothing is asked once it is closed */
     bool gates_closed;
 };
@@ -47,6 +55,11 @@ engine_dispatch_of(struct engine *engine, uint64_t webhook)
 /* sender.c */
 int sender_start(struct sender *sender, struct err *err) must_check;
 void sender_join(struct sender *sender);
+
+/* feed.c */
+void watches_init(struct watches *watches);
+void watches_fini(struct watches *watches);
+void watches_wake(struct watches *watches, uint64_t channel);
 
 /* dispatch_gate.c */
 void gates_close(struct engine *engine);

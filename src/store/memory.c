@@ -139,9 +139,11 @@ memory_append_rows(struct memory_store *m, uint64_t channel,
                    const struct store_new_call *calls, size_t n_calls, size_t base)
 {
     uint64_t first = event_key_at(clock_steady_ms(m->clock));
-    uint64_t last = m->n_events ? m->events[m->n_events - 1]->record.key : 0;
-    if (first <= last || base > 0) /* an operation's keys have no gap */
-        first = last + 1;
+    if (first <= m->last_key || base > 0) /* an operation's keys have no gap */
+        first = m->last_key + 1;
+    m->last_key = first + n_events - 1;
+    if (n_events)
+        memory_feed_event(m, channel);
     size_t c = 0;
     for (size_t i = 0; i < n_events; i++) {
         struct memory_event *event = xcalloc(1, sizeof(*event));
@@ -203,13 +205,29 @@ memory_append(struct memory_store *m, struct store_op *op)
 /* ---- settle, retry ---- */
 
 static void
+settle_call(struct memory_store *m, struct memory_call *call,
+            struct store_result *result)
+{
+    if (result->state != CALL_SUCCEEDED && call->due_ms != result->was_due_ms) {
+        if (result->state == CALL_FAILED)
+            result->tries = 0; /* made due by hand: a new round */
+        result->state = CALL_WAITING;
+        result->due_ms = call->due_ms;
+    }
+    call->state = call_move(CALL_IN_FLIGHT, result->state);
+    call->tries = result->tries;
+    call->due_ms = result->due_ms;
+    call->ended_ms = clock_steady_ms(m->clock);
+}
+
+static void
 memory_settle(struct memory_store *m, struct store_op *op)
 {
     struct store_settle *settle = container_of(op, struct store_settle, op);
     for (size_t i = 0; i < settle->n; i++) {
         struct store_result *result = &settle->results[i];
-        struct memory_call *call =
-            memory_call(memory_event(m, result->event), result->webhook);
+        const struct memory_event *event = memory_event(m, result->event);
+        struct memory_call *call = memory_call(event, result->webhook);
         result->lost = !call || result->lease != 1;
         if (result->lost)
             continue;
@@ -227,18 +245,9 @@ memory_settle(struct memory_store *m, struct store_op *op)
         MEMORY_GROW(call->log, call->n_log);
         call->log[call->n_log++] = attempt;
 
-        if (call->state != CALL_WAITING)
-            continue;
-        if (result->state != CALL_SUCCEEDED && call->due_ms != result->was_due_ms) {
-            if (result->state == CALL_FAILED)
-                result->tries = 0; /* made due by hand: a new round */
-            result->state = CALL_WAITING;
-            result->due_ms = call->due_ms;
-        }
-        call->state = call_move(CALL_IN_FLIGHT, result->state);
-        call->tries = result->tries;
-        call->due_ms = result->due_ms;
-        call->ended_ms = clock_steady_ms(m->clock);
+        if (call->state == CALL_WAITING)
+            settle_call(m, call, result);
+        memory_feed_outcome(m, event, call);
     }
 }
 
@@ -294,6 +303,7 @@ static const struct {
     [STORE_SUBSCRIPTION_COUNT] = {false, memory_subscription_count},
     [STORE_PUT_NOTIFICATION] = {true, memory_put_notification},
     [STORE_NOTIFICATIONS] = {false, memory_notifications},
+    [STORE_FEED] = {false, memory_feed},
     [STORE_BACKUP] = {false, memory_backup},
 };
 
@@ -350,6 +360,7 @@ store_memory_step(struct store *store)
     for (struct store_op *op = group; op; op = op->next)
         if (kinds[op->kind].write)
             perform(m, op, failure);
+    memory_feed_commit(m);
     while (group) {
         struct store_op *op = group;
         group = op->next;
@@ -488,6 +499,7 @@ memory_close(struct store *store)
     for (size_t i = 0; i < m->n_idempotency; i++)
         memory_disown(m->idempotency[i].key);
     memory_registry_free(m);
+    memory_feed_free(m);
     for (size_t i = 0; i < m->n_webhooks; i++)
         webhook_unref(m->webhooks[i]);
     for (size_t i = 0; i < m->n_channels; i++)

@@ -44,6 +44,14 @@ struct memory_report {
     msec_t at_ms;
 };
 
+struct memory_outcome {
+    uint64_t key; /* 0 = of the group under way */
+    uint64_t channel, event, webhook;
+    uint32_t n;
+    enum call_state state;
+    msec_t due_ms;
+};
+
 struct memory_store {
     struct store store;
     struct clock *clock;
@@ -59,6 +67,11 @@ struct memory_store {
     size_t n_keys;
     struct memory_event **events; /* by ascending key */
     size_t n_events;
+    uint64_t last_key;
+    struct memory_outcome *outcomes; /* by ascending key */
+    size_t n_outcomes;
+    uint64_t *fed; /* channels, by the group under way */
+    size_t n_fed;
     struct memory_idempotency *idempotency;
     size_t n_idempotency;
     struct memory_subscription *subscriptions; /* number n is element n - 1 */
@@ -129,6 +142,15 @@ void memory_subscriptions(struct memory_store *m, struct store_op *op);
 void memory_subscription_count(struct memory_store *m, struct store_op *op);
 void memory_notifications(struct memory_store *m, struct store_op *op);
 void memory_registry_free(struct memory_store *m);
+
+/* memory_feed.c */
+void memory_feed_event(struct memory_store *m, uint64_t channel);
+/* The call after an attempt, which is the last in its log. */
+void memory_feed_outcome(struct memory_store *m, const struct memory_event *event,
+                         const struct memory_call *call);
+void memory_feed_commit(struct memory_store *m);
+void memory_feed(struct memory_store *m, struct store_op *op);
+void memory_feed_free(struct memory_store *m);
 
 /* memory_read.c */
 void memory_due(struct memory_store *m, struct store_op *op);

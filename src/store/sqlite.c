@@ -406,6 +406,7 @@ sqlite_close(struct store *store)
     if (s->lock_fd >= 0)
         close(s->lock_fd);
     sqlite_cache_free(s);
+    sqlite_feed_fini(&s->feed);
     sqlite_queue_fini(&s->queue);
     free(s->path);
     free(s->wal_path);
@@ -447,6 +448,7 @@ store_sqlite_open(struct store **out, const struct store_sqlite_options *options
     s->clock = options->clock;
     s->lock_fd = -1;
     s->queue.wake_fd = -1;
+    sqlite_feed_init(&s->feed);
     s->space.dir = xstrdup(options->dir);
     s->space.ballast_path = sqlite_path_in(options->dir, "pushwire.ballast");
     s->space.left = UINT64_MAX;

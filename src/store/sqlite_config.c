@@ -179,7 +179,8 @@ cache_numbers(struct sqlite_store *s)
         sqlite_prepare_once(s,
                             "SELECT (SELECT value FROM meta WHERE name = 'config'),"
                             " (SELECT value FROM meta WHERE name = 'steady_ms'),"
-                            " (SELECT max(key) FROM event),"
+                            " max((SELECT coalesce(max(key), 0) FROM event),"
+                            "  (SELECT value FROM meta WHERE name = 'feed_key')),"
                             " (SELECT at_ms FROM idempotency ORDER BY number LIMIT 1),"
                             " (SELECT value FROM meta WHERE name = 'gap_at_ms'),"
                             " (SELECT value FROM meta WHERE name = 'gap_ms')",

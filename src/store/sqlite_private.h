@@ -21,6 +21,7 @@
  *   sqlite_touch.c   changes of subscriptions and their events
  *   sqlite_registry.c  lists of subscriptions; notifications
  *   sqlite_retention.c  what has ended goes when its time is over
+ *   sqlite_feed.c    what happens in a channel, in its order
  *   sqlite_backup.c  a copy of everything while the store runs
  */
 #pragma once
@@ -106,6 +107,11 @@ enum sqlite_stmt {
     STMT_NOTIFICATION_SET,
     STMT_NOTIFICATION_COUNT,
     STMT_NOTIFICATION_SWEEP,
+    STMT_FEED_ADD,
+    STMT_FEED_LIST,
+    STMT_FEED_EVENTS,
+    STMT_FEED_OLDEST,
+    STMT_FEED_TRIM,
     STMTS
 };
 
@@ -121,6 +127,9 @@ struct sqlite_channel {
     bool touched;
     struct sqlite_channel *next_touched;
     struct sqlite_channel *next_unswept; /* deleted, with rows of the registry left */
+    bool fed;                            /* by the open group */
+    struct sqlite_channel *next_fed;
+    size_t first_told, last_told; /* its outcomes in the open group; 0 = none */
 };
 
 struct sqlite_webhook {
@@ -204,6 +213,24 @@ struct sqlite_retention {
     msec_t tell_ms;
 };
 
+/* An outcome in the open group. */
+struct sqlite_told {
+    uint64_t event, webhook;
+    uint32_t n;
+    enum call_state state;
+    msec_t due_ms;
+    size_t next; /* of the same channel; 0 = none */
+};
+
+struct sqlite_feed {
+    struct sqlite_told *told; /* number n is element n - 1 */
+    size_t n, cap;
+    struct sqlite_channel *fed; /* by the open group */
+    struct buf packed;
+    uint64_t trimmed; /* channels up to this one, in this round */
+    msec_t look_ms;   /* steady: the next round */
+};
+
 struct sqlite_store {
     struct store store;
     sqlite3 *db;
@@ -224,8 +251,9 @@ struct sqlite_store {
     struct sqlite_webhook *unswept;
     struct sqlite_channel *unswept_channels;
     struct sqlite_retention retention;
+    struct sqlite_feed feed;
     uint64_t config;
-    uint64_t last_key;
+    uint64_t last_key;            /* of an event, or of a row of the feed */
     msec_t steady_ms;             /* as last written */
     msec_t idempotency_oldest_ms; /* MSEC_NEVER = there is none */
 
@@ -512,6 +540,22 @@ int sqlite_sweep_channel(struct sqlite_store *s, int limit) must_check;
 
 /* sqlite_calls.c */
 int sqlite_calls(struct sqlite_store *s, struct store_op *op) must_check;
+
+/* sqlite_feed.c */
+void sqlite_feed_init(struct sqlite_feed *feed);
+void sqlite_feed_fini(struct sqlite_feed *feed);
+/* In the open group: the channel has an event; an outcome. */
+void sqlite_feed_event(struct sqlite_store *s, struct sqlite_channel *channel);
+void sqlite_feed_outcome(struct sqlite_store *s, struct sqlite_channel *channel,
+                         const struct sqlite_told *told);
+/* Its outcomes as rows, one of each channel; before the commit. */
+int sqlite_feed_write(struct sqlite_store *s) must_check;
+/* The group is committed, or not: who waits is told, and it is forgotten. */
+void sqlite_feed_end(struct sqlite_store *s, bool committed);
+/* Deletes about so many rows that are too old, when it is time to look. */
+int sqlite_feed_trim(struct sqlite_store *s, int rows) must_check;
+bool sqlite_feed_trims(const struct sqlite_store *s); /* it is */
+int sqlite_feed(struct sqlite_store *s, struct store_op *op) must_check;
 
 /* sqlite_backup.c */
 /* The next piece; false when it was the last one, and the operation is over. */

@@ -131,6 +131,14 @@ static const char *const steps[] = {
     "ALTER TABLE attempt ADD COLUMN reused INTEGER;",
     /* NULL = the channel is no trial. */
     "ALTER TABLE channel ADD COLUMN trial_ends_ms INTEGER;",
+
+    /* Attempts have no order among calls: here is the one of their commits. Keys are of
+     * the same sequence as events'. A row is all that a group has settled of a channel,
+     * which costs far less than an index on attempts. */
+    "CREATE TABLE feed("
+    "  channel INTEGER NOT NULL, key INTEGER NOT NULL, outcomes BLOB NOT NULL,"
+    "  PRIMARY KEY(channel, key)) WITHOUT ROWID, STRICT;"
+    "INSERT INTO meta VALUES('feed_key', 0);",
 };
 
 #define SCHEMA_VERSION ((int)ARRAY_LEN(steps))
@@ -385,4 +393,15 @@ const char *const sqlite_sql[STMTS] = {
     [STMT_NOTIFICATION_SWEEP] = "DELETE FROM notification WHERE number IN (SELECT"
                                 " number FROM notification WHERE channel = ?1"
                                 " LIMIT ?2)",
+
+    [STMT_FEED_ADD] = "INSERT INTO feed(channel, key, outcomes) VALUES(?1, ?2, ?3)",
+    [STMT_FEED_LIST] = "SELECT key, outcomes FROM feed"
+                       " WHERE channel = ?1 AND key >= ?2 ORDER BY key",
+    [STMT_FEED_EVENTS] = "SELECT key, type, subscription, body FROM event"
+                         " WHERE channel = ?1 AND key >= ?2 ORDER BY key",
+    [STMT_FEED_OLDEST] = "SELECT channel, key FROM feed WHERE channel > ?1"
+                         " ORDER BY channel, key LIMIT 1",
+    [STMT_FEED_TRIM] = "DELETE FROM feed WHERE channel = ?1 AND key IN (SELECT key"
+                       " FROM feed WHERE channel = ?1 AND key < ?2"
+                       " ORDER BY key LIMIT ?3)",
 };

@@ -39,6 +39,9 @@
 #define RETAIN_IDLE 200
 #define RETAIN_BUSY 16
 
+/* After such a step of the feed the disk has time for others. */
+#define FEED_REST_US 10000
+
 /* Rows of deleted webhooks and channels that are dealt with at a time. */
 #define SWEEP_IDLE 500
 #define SWEEP_BUSY 50
@@ -102,6 +105,7 @@ group_commit(struct sqlite_store *s)
     metric_add(METRIC_COMMITS, 0, 1);
     group_forget_counts(s, false);
     s->group.open = false;
+    sqlite_feed_end(s, true);
     sqlite_retention_committed(s);
     sqlite_space_wrote(s);
     return 0;
@@ -115,6 +119,7 @@ group_roll_back(struct sqlite_store *s, int reason)
         return reason;
     s->group.open = false;
     group_forget_counts(s, true);
+    sqlite_feed_end(s, false);
     s->unswept = s->group.unswept;
     s->unswept_channels = s->group.unswept_channels;
     s->config = s->group.config;
@@ -186,6 +191,7 @@ static const struct {
     [STORE_SUBSCRIPTION_COUNT] = {false, sqlite_subscription_count},
     [STORE_PUT_NOTIFICATION] = {true, sqlite_put_notification},
     [STORE_NOTIFICATIONS] = {false, sqlite_notifications},
+    [STORE_FEED] = {false, sqlite_feed},
     [STORE_BACKUP] = {false, sqlite_backup},
 };
 
@@ -253,6 +259,8 @@ sweep_and_commit(struct sqlite_store *s)
         rc = sqlite_sweep_channel(s, SWEEP_BUSY);
     if (rc == 0)
         rc = sqlite_retention_ride(s, RETAIN_BUSY + (int)s->group.rows / 4);
+    if (rc == 0)
+        rc = sqlite_feed_trim(s, RETAIN_BUSY);
     return rc == 0 ? group_commit(s) : rc;
 }
 
@@ -288,7 +296,7 @@ write_group(struct sqlite_store *s, struct store_op **end)
 static bool
 is_scan(struct store_op *op)
 {
-    if (op->kind == STORE_BACKUP)
+    if (op->kind == STORE_BACKUP || op->kind == STORE_FEED)
         return true;
     return op->kind == STORE_SUBSCRIPTIONS &&
            container_of(op, struct store_subscriptions, op)->id.n == 0;
@@ -398,6 +406,10 @@ idle_step(struct sqlite_store *s)
     if (s->unswept_channels)
         return sqlite_commit_own(s, sqlite_sweep_channel(s, SWEEP_IDLE)) == 0
                    ? 0
+                   : sleep_us;
+    if (sqlite_feed_trims(s))
+        return sqlite_commit_own(s, sqlite_feed_trim(s, RETAIN_IDLE)) == 0
+                   ? FEED_REST_US
                    : sleep_us;
     usec_t rest_us = sqlite_retention_idle(s, RETAIN_IDLE);
     return rest_us < sleep_us ? rest_us : sleep_us;

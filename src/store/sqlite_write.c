@@ -141,6 +141,8 @@ sqlite_append_rows(struct sqlite_store *s, uint64_t channel,
         key = s->last_key + 1;
     s->last_key = key + rows->n_events - 1;
     *first = key;
+    if (rows->n_events)
+        sqlite_feed_event(s, map_get(&s->channels, channel, 0));
 
     size_t c = 0;
     struct sqlite_webhook *webhook = NULL;
@@ -195,9 +197,18 @@ sqlite_append(struct sqlite_store *s, struct store_op *op)
 
 /* ---- settle ---- */
 
+/* `state` is the call's after it. */
 static int
-attempt_add(struct sqlite_store *s, const struct store_result *result, uint32_t n)
+attempt_add(struct sqlite_store *s, const struct sqlite_webhook *webhook,
+            const struct store_result *result, uint32_t n, enum call_state state)
 {
+    const struct sqlite_told told = {
+        .event = result->event,
+        .webhook = result->webhook,
+        .n = n,
+        .state = state,
+        .due_ms = result->due_ms,
+    };
     const enum sqlite_stmt add = STMT_ATTEMPT_ADD;
     const struct attempt_record *attempt = &result->attempt;
     struct slice response = attempt->response;
@@ -219,6 +230,7 @@ attempt_add(struct sqlite_store *s, const struct store_result *result, uint32_t 
     sqlite_int_or_null(s, add, 14, attempt->timings.reused);
     s->group.rows += 2;
     s->group.bytes += response.n;
+    sqlite_feed_outcome(s, webhook->channel, &told);
     return sqlite_run(s, add);
 }
 
@@ -294,7 +306,8 @@ settle_late(struct sqlite_store *s, struct sqlite_webhook *webhook,
         result->lost = true; /* there is no such call */
     if (rc <= 0)
         return rc;
-    bool moves = sqlite_col(s, get, 0) == CALL_WAITING && !webhook->deleted;
+    enum call_state state = (enum call_state)sqlite_col(s, get, 0);
+    bool moves = state == CALL_WAITING && !webhook->deleted;
     msec_t due_ms = sqlite_col(s, get, 1);
     uint32_t n = (uint32_t)sqlite_col(s, get, 3) + 1;
     sqlite_reset(s, get);
@@ -304,6 +317,7 @@ settle_late(struct sqlite_store *s, struct sqlite_webhook *webhook,
     if (moves) {
         keep_due_by_hand(result, due_ms);
         rc = call_settle(s, webhook, result, due_ms, n);
+        state = result->state;
         assert(rc != 0);
     } else {
         sqlite_key(s, STMT_CALL_ATTEMPTS, 1, result->event);
@@ -311,7 +325,10 @@ settle_late(struct sqlite_store *s, struct sqlite_webhook *webhook,
         sqlite_int(s, STMT_CALL_ATTEMPTS, 3, n);
         rc = sqlite_run(s, STMT_CALL_ATTEMPTS);
     }
-    return rc < 0 ? rc : attempt_add(s, result, n);
+    if (rc < 0)
+        return rc;
+    return attempt_add(s, webhook, result, n,
+                       webhook->deleted ? CALL_CANCELLED : state);
 }
 
 static int
@@ -328,7 +345,7 @@ settle_one(struct sqlite_store *s, struct store_result *result)
         rc = call_settle(s, webhook, result, result->was_due_ms, result->attempt.n);
     if (rc < 0)
         return rc;
-    return rc == 1 ? attempt_add(s, result, result->attempt.n)
+    return rc == 1 ? attempt_add(s, webhook, result, result->attempt.n, result->state)
                    : settle_late(s, webhook, result);
 }
 
@@ -469,6 +486,8 @@ sqlite_group_finish(struct sqlite_store *s)
         rc = write_tally(s);
     if (rc == 0)
         rc = sqlite_write_population(s);
+    if (rc == 0)
+        rc = sqlite_feed_write(s);
     if (rc < 0 || now < s->steady_ms + STEADY_EVERY_MS)
         return rc;
     s->steady_ms = now;

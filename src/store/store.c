@@ -47,6 +47,7 @@ store_needs_room(struct store_op *op)
     case STORE_SUBSCRIPTIONS:
     case STORE_SUBSCRIPTION_COUNT:
     case STORE_NOTIFICATIONS:
+    case STORE_FEED:
     case STORE_BACKUP: /* looks for itself */
     case STORE_KINDS:
         break;

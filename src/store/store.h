@@ -11,9 +11,10 @@
  * grouped: one commit, one fsync, then all `done`s of the group in order. A read runs
  * when its turn to be done comes: it sees all writes submitted before it, and nothing
  * that is not committed. STORE_DUE comes last in its group: of a call that it shows,
- * the append's `done` has run before. STORE_SUBSCRIPTIONS and STORE_BACKUP may come
- * later than all that was submitted after it: the store gives lists a share of its
- * time, so that nobody who changes something waits for somebody who reads everything.
+ * the append's `done` has run before. STORE_SUBSCRIPTIONS, STORE_FEED and STORE_BACKUP
+ * may come later than all that was submitted after it: the store gives lists a share of
+ * its time, so that nobody who changes something waits for somebody who reads
+ * everything.
  *
  * result: 0, or
  *   E_FULL       the disk is full, or so nearly that nothing new is taken
@@ -61,6 +62,7 @@ enum store_kind {
     STORE_SUBSCRIPTION_COUNT,
     STORE_PUT_NOTIFICATION,
     STORE_NOTIFICATIONS,
+    STORE_FEED,
     STORE_BACKUP,
     STORE_KINDS
 };
@@ -395,6 +397,33 @@ struct store_notifications {
     uint64_t next; /* 0 = that was all */
 };
 
+/* What has happened in a channel, from a place on: its events, and what attempts have
+ * led to, in the order of their commits. Entries keep their order and are never
+ * inserted behind one that was read. What was dropped meanwhile is left out; outcomes
+ * that are older than FEED_KEPT_MS are not known. */
+struct store_feed {
+    struct store_op op;
+    uint64_t channel;
+    bool events, outcomes; /* which of them */
+    uint32_t types;
+    struct slice subscription; /* n 0 = any */
+    uint64_t webhook;    /* of outcomes, and of events that are owed to it; 0 = any */
+    struct feed_at from; /* FEED_AT_END: nothing is read, and next is the end */
+    size_t limit;
+    /* `next` is the place behind it. On the store's thread, in order; false = this was
+     * enough. */
+    bool (*event)(struct store_feed *feed, const struct event_record *event,
+                  struct feed_at next);
+    bool (*outcome)(struct store_feed *feed, const struct outcome_record *outcome,
+                    struct feed_at next);
+    /* out */
+    struct feed_at next; /* behind all that was looked at */
+    bool more;           /* there may be more now; false: next is the end */
+};
+
+/* Entries that one STORE_FEED looks at. */
+#define STORE_FEED_SCAN 2000
+
 /* Calls by shown state, over all channels; cheap at any size. */
 struct store_counts {
     struct store_op op;
@@ -429,6 +458,9 @@ struct store_listener {
     /* Calls of a webhook of ours are waiting from this place on that were staged by
      * another node. */
     void (*due)(void *ctx, uint64_t webhook, struct due_at from);
+    /* Something was committed that a STORE_FEED of this channel will show. Once a
+     * commit, and before its operations are done. */
+    void (*fed)(void *ctx, uint64_t channel);
     /* The disk has another amount of room than before (first: DISK_ROOM), and so many
      * bytes are left. */
     void (*room)(void *ctx, enum disk_room room, uint64_t left);

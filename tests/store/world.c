@@ -179,6 +179,16 @@ note_lease(void *ctx, uint64_t webhook, uint64_t lease)
 }
 
 static void
+note_fed(void *ctx, uint64_t channel)
+{
+    struct world *world = ctx;
+    pthread_mutex_lock(&world->mutex);
+    if (world->n_fed < ARRAY_LEN(world->fed))
+        world->fed[world->n_fed++] = channel;
+    pthread_mutex_unlock(&world->mutex);
+}
+
+static void
 note_room(void *ctx, enum disk_room room, uint64_t left)
 {
     struct world *world = ctx;
@@ -254,8 +264,11 @@ world_open(struct world *world)
 {
     struct err err = {0};
     const struct store_loader loader = {world, keep_channel, keep_webhook, keep_key};
-    const struct store_listener listener = {
-        .ctx = world, .lease = note_lease, .room = note_room, .broken = note_broken};
+    const struct store_listener listener = {.ctx = world,
+                                            .lease = note_lease,
+                                            .fed = note_fed,
+                                            .room = note_room,
+                                            .broken = note_broken};
 
     if (world->backend->open(world, &world->latest_steady_ms, &err) < 0)
         fail_msg("%s", err.text);

@@ -68,8 +68,10 @@ struct world {
     uint64_t leases[64][2]; /* webhook, lease; in the order of the calls */
     size_t n_leases;
     unsigned broken;
-    enum disk_room room;         /* as it was told last */
-    unsigned rooms;              /* times */
+    enum disk_room room; /* as it was told last */
+    unsigned rooms;      /* times */
+    uint64_t fed[4096];  /* channels, as they were told */
+    size_t n_fed;
     struct world_due dues[4096]; /* for settle */
     size_t n_dues;
 };

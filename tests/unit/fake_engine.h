@@ -22,6 +22,10 @@ void fake_engine_stop(struct engine *engine);
 void fake_engine_go(struct engine *engine);
 void fake_engine_wait(struct engine *engine, size_t n);
 
+/* The next watch ends with this error; how many there are. */
+void fake_engine_fail_watch(struct engine *engine, int result);
+size_t fake_engine_watches(struct engine *engine);
+
 /* Rows from nowhere. */
 void fake_engine_add_channel(struct engine *engine, const char *id);
 void fake_engine_delete_channel(struct engine *engine, const char *id);

@@ -94,6 +94,7 @@ run_ingest(struct engine *engine, void *request)
     if (ingest->result == 0)
         append(engine, ingest, engine->running);
     pthread_mutex_unlock(&engine->lock);
+    fake_wake(engine, ingest->channel->number);
     ingest->done(ingest);
 }
 

@@ -63,6 +63,8 @@ struct engine {
     size_t n_channels, n_webhooks, n_keys, n_events, n_calls, n_once;
     uint64_t numbers, webhook_numbers, key_count;
     struct engine_gauges gauges;
+    struct engine_watch *watches; /* under the lock */
+    int watch_fails;              /* the next watch; 0 = it does not */
 
     pthread_mutex_t queue_lock;
     pthread_cond_t changed;
@@ -80,5 +82,6 @@ void fake_submit(struct engine *engine, struct task *task);
 void fake_submit_request(struct engine *engine, void (*run)(struct engine *, void *),
                          void *request);
 int fake_take_failure(struct engine *engine);
+void fake_wake(struct engine *engine, uint64_t channel);
 /* Under the lock. */
 struct channel *fake_find_channel(struct engine *engine, uint64_t number);

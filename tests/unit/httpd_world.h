@@ -194,7 +194,7 @@ static inline struct httpd_options
 options_of(struct server *s)
 {
     return (struct httpd_options){
-        .handler = {s, on_head, on_body, on_over, on_refuse},
+        .handler = {s, on_head, on_body, on_over, on_refuse, NULL},
         .listen = "127.0.0.1:0",
         .threads = 2,
         .max_connections = 200,
