@@ -304,19 +304,6 @@ refuse_held(struct api_request *r, uint64_t event, uint64_t webhook)
     engine_call(r->api->engine, &r->op.call);
 }
 
-static int
-read_nothing(struct api_request *r)
-{
-    struct reader rd;
-    if (httpd_body(r->req).n == 0)
-        return 0;
-    int rc = reader_init(&rd, r);
-    if (rc == 0 && rd.doc.tokens[0].count > 0)
-        rc = reader_fail(&rd, "this request has no members");
-    reader_fini(&rd);
-    return rc;
-}
-
 static bool
 is_disabled(struct engine *engine, uint64_t number)
 {
@@ -330,7 +317,7 @@ void
 calls_retry(struct api_request *r)
 {
     uint64_t event, webhook;
-    if (!parse_id(r, &event, &webhook) || read_nothing(r) != 0)
+    if (!parse_id(r, &event, &webhook) || reader_nothing(r) != 0)
         return;
     if (is_disabled(r->api->engine, webhook) ||
         trial_is_over(r->channel->trial_ends_ms, now_of(r))) {
@@ -345,4 +332,42 @@ calls_retry(struct api_request *r)
     };
     httpd_hold(r->req);
     engine_retry(r->api->engine, &r->op.retry);
+}
+
+/* ---- cancel ---- */
+
+static void
+cancel_done(struct engine_cancel *cancel)
+{
+    struct api_request *r = container_of(cancel, struct api_request, op.cancel);
+    if (cancel->result == E_CONFLICT) {
+        api_problem(r, 409, "the call has ended, or is cancelled already");
+        return;
+    }
+    if (cancel->result != 0) {
+        api_refuse(r, cancel->result, "no such call");
+        return;
+    }
+    char id[ID_TEXT];
+    call_id_format(id, cancel->event, cancel->webhook);
+    api_json_begin(r);
+    json_str(&r->json, "_id", id);
+    json_str(&r->json, "state", call_state_name(CALL_CANCELLED));
+    api_json_end(r, 200);
+}
+
+void
+calls_cancel(struct api_request *r)
+{
+    uint64_t event, webhook;
+    if (!parse_id(r, &event, &webhook) || reader_nothing(r) != 0)
+        return;
+    r->op.cancel = (struct engine_cancel){
+        .channel = r->channel->number,
+        .event = event,
+        .webhook = webhook,
+        .done = cancel_done,
+    };
+    httpd_hold(r->req);
+    engine_cancel(r->api->engine, &r->op.cancel);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/timefmt.h"
 
 #define PATH_MAX_BYTES 1024
 
@@ -169,6 +170,19 @@ reader_array(struct reader *rd, const struct json_token *array, size_t max,
     return rc;
 }
 
+int
+reader_nothing(struct api_request *r)
+{
+    struct reader rd;
+    if (httpd_body(r->req).n == 0)
+        return 0;
+    int rc = reader_init(&rd, r);
+    if (rc == 0 && rd.doc.tokens[0].count > 0)
+        rc = reader_fail(&rd, "this request has no members");
+    reader_fini(&rd);
+    return rc;
+}
+
 /* ---- values ---- */
 
 int
@@ -264,5 +278,17 @@ reader_int(struct reader *rd, const struct json_token *value, int64_t min, int64
         return reader_fail(rd, "must be a whole number from %lld to %lld",
                            (long long)min, (long long)max);
     *out = number;
+    return 0;
+}
+
+int
+reader_time(struct reader *rd, const struct json_token *value, msec_t *at_ms)
+{
+    struct slice text;
+    int rc = reader_text(rd, value, 1, API_CONFIG_BODY_MAX, &text);
+    if (rc != 0)
+        return rc;
+    if (!time_parse(text, at_ms))
+        return reader_fail(rd, "must be a time as in 2024-03-04T09:50:51Z");
     return 0;
 }

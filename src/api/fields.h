@@ -52,6 +52,11 @@ int reader_array(struct reader *rd, const struct json_token *array, size_t max,
                              void *out),
                  void *out) must_check;
 
+int reader_time(struct reader *rd, const struct json_token *value,
+                msec_t *at_ms) must_check;
+/* Of a request that takes none: a body without members, or no body. */
+int reader_nothing(struct api_request *r) must_check;
+
 /* Steps into a member or element and back out. */
 size_t reader_enter(struct reader *rd, struct slice name);
 void reader_leave(struct reader *rd, size_t mark);

@@ -4,7 +4,6 @@
 #include "api/fields.h"
 #include "api/resources.h"
 #include "base/mem.h"
-#include "base/timefmt.h"
 
 struct key_body {
     bool has_role;
@@ -59,14 +58,11 @@ static int
 read_expires(struct reader *rd, const struct json_token *value, void *out)
 {
     struct key_body *body = out;
-    struct slice text;
     if (value->type == JSON_NULL)
         return 0;
-    int rc = reader_text(rd, value, 1, API_CONFIG_BODY_MAX, &text);
+    int rc = reader_time(rd, value, &body->expires_ms);
     if (rc != 0)
         return rc;
-    if (!time_parse(text, &body->expires_ms))
-        return reader_fail(rd, "must be a time as in 2024-03-04T09:50:51Z");
     if (key_expired(&(struct key){.expires_ms = body->expires_ms},
                     clock_steady_ms(engine_clock(rd->request->api->engine))))
         return reader_fail(rd, "must be in the future");

@@ -52,6 +52,10 @@ struct api_request {
         struct engine_calls calls;
         struct engine_call call;
         struct engine_retry retry;
+        struct engine_cancel cancel;
+        struct engine_job job;
+        struct engine_steer steer;
+        struct engine_jobs jobs;
         struct engine_counts counts;
         struct engine_backup backup;
         struct engine_touch touch;

@@ -48,6 +48,7 @@ uint64_t events_count(const uint32_t by_type[EVENT_TYPES]);
 void calls_list(struct api_request *r);
 void calls_show(struct api_request *r);
 void calls_retry(struct api_request *r);
+void calls_cancel(struct api_request *r);
 /* The members of a call, into an open object. */
 void call_write(struct json_out *json, const struct call_record *call);
 /* "explain": why it is where it is, likewise. */
@@ -60,6 +61,13 @@ void attempt_write(struct json_out *json, const struct attempt_record *attempt);
 void stream_open(struct api_request *r);
 /* The next piece of a stream; for httpd_handler.more. */
 void stream_continue(void *ctx, struct httpd_req *req, bool beat);
+
+/* jobs.c; the routes' `what` is an enum job_kind, or the enum job_state that a job is
+ * to have */
+void jobs_create(struct api_request *r);
+void jobs_list(struct api_request *r);
+void jobs_show(struct api_request *r);
+void jobs_steer(struct api_request *r);
 
 /* keys.c */
 void keys_create(struct api_request *r);

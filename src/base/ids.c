@@ -177,6 +177,25 @@ webhook_id_parse(struct slice id, uint64_t *webhook)
     return true;
 }
 
+/* The way of webhooks' numbers, gone from the middle. */
+#define JOB_SHIFT UINT64_C(0x6a6f6273)
+
+void
+job_id_format(char out[ID_TEXT], uint64_t job)
+{
+    *digits_put(text_put(out, "job_"), scramble(job ^ JOB_SHIFT << 16)) = '\0';
+}
+
+bool
+job_id_parse(struct slice id, uint64_t *job)
+{
+    uint64_t scrambled;
+    if (!text_take(&id, "job_") || !digits_take(&id, &scrambled) || id.n != 0)
+        return false;
+    *job = unscramble(scrambled) ^ JOB_SHIFT << 16;
+    return true;
+}
+
 /* ---- ids of others' making ---- */
 
 void

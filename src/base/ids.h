@@ -29,6 +29,10 @@ void webhook_id_format(
     char out[ID_TEXT],
     uint64_t webhook); /* wh_…: scrambled sequence number, so ids tell no count */
 bool webhook_id_parse(struct slice id, uint64_t *webhook);
+/* job_…: likewise; another number by another way, so that the two tell nothing of each
+ * other */
+void job_id_format(char out[ID_TEXT], uint64_t job);
+bool job_id_parse(struct slice id, uint64_t *job);
 
 /* An id as push platforms make them: 17 letters and digits that are not mistaken for
  * each other when read aloud, 98 bits. */

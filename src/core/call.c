@@ -26,7 +26,7 @@ static const unsigned moves[CALL_STATES] = {
     [CALL_HELD] = TO(CALL_WAITING) | TO(CALL_CANCELLED),
     [CALL_SUCCEEDED] = TO(CALL_WAITING), /* asked for by a person */
     [CALL_FAILED] = TO(CALL_WAITING),    /* likewise */
-    [CALL_CANCELLED] = 0,
+    [CALL_CANCELLED] = TO(CALL_WAITING), /* likewise, unless its webhook is gone */
 };
 
 const char *

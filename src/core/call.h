@@ -6,15 +6,19 @@
  *     (new)       waiting
  *     waiting     in flight   its turn has come
  *                 held        the webhook is disabled, or the trial is over
- *                 cancelled   the webhook is deleted
+ *                 cancelled   the webhook is deleted, or a person asks for it
  *     in flight   succeeded   2xx
  *                 waiting     failed, and an attempt is left
  *                 failed      all attempts are used
  *                 held        410, or the webhook is disabled
  *     held        waiting     the webhook is enabled, the trial goes on
- *                 cancelled   the webhook is deleted
+ *                 cancelled   the webhook is deleted, or a person asks for it
  *     succeeded   waiting     a person asks for it
  *     failed      waiting     a person asks for it
+ *     cancelled   waiting     a person asks for it, and the webhook is there
+ *
+ * A call that is cancelled while it is in flight stays cancelled: what became of the
+ * attempt is recorded with it.
  *
  * On disk a call is waiting, succeeded, failed or cancelled. "In flight" is never
  * stored: after a crash the call is simply due again. "Held" is not stored per call

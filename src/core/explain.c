@@ -213,7 +213,7 @@ explain_call(struct explain *out, const struct call_record *call,
     case CALL_CANCELLED:
         out->code = EXPLAIN_CANCELLED;
         SAY(out, "%s",
-            webhook ? "It was cancelled."
+            webhook ? "It was cancelled by hand."
                     : "It was cancelled: its webhook is deleted.");
         break;
     case CALL_HELD:

@@ -115,6 +115,8 @@ void dispatch_post_webhook(struct dispatch *dispatch, struct webhook *webhook,
 /* A waiting call at this place is (only) on disk. */
 void dispatch_post_due(struct dispatch *dispatch, uint64_t webhook,
                        struct due_at place);
+/* Calls of the webhook wait no more that may be at hand: what is ready is read anew. */
+void dispatch_post_taken(struct dispatch *dispatch, uint64_t webhook);
 
 /* Fresh calls, just committed. */
 struct handover_call {

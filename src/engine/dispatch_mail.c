@@ -120,6 +120,24 @@ dispatch_post_due(struct dispatch *dispatch, uint64_t webhook, struct due_at pla
     dispatch_post(dispatch, &note->mail);
 }
 
+static void
+taken_arrived(struct dispatch *dispatch, struct mail *mail)
+{
+    struct note *note = container_of(mail, struct note, mail);
+    struct lane *lane = lane_get(dispatch, note->webhook_number);
+    if (lane) {
+        lane_drop_ready(dispatch, lane);
+        lane_update(dispatch, lane);
+    }
+    note_drop(mail);
+}
+
+void
+dispatch_post_taken(struct dispatch *dispatch, uint64_t webhook)
+{
+    dispatch_post(dispatch, &note_new(webhook, taken_arrived)->mail);
+}
+
 /* ---- fresh calls ---- */
 
 struct handover *

@@ -194,6 +194,7 @@ engine_open(struct engine **out, const struct engine_options *options, struct er
     atomic_init(&engine->stopping, false);
     atomic_init(&engine->abort_at_us, 0);
     atomic_init(&engine->room, DISK_ROOM);
+    jobs_init(&engine->jobs);
 
     int rc = load(engine, err);
     if (rc == 0)
@@ -260,7 +261,9 @@ msec_t
 engine_turn(struct engine *engine)
 {
     assert(!engine->threads);
-    return dispatch_turn(engine->senders[0].dispatch);
+    msec_t jobs_ms = jobs_turn(engine);
+    msec_t next_ms = dispatch_turn(engine->senders[0].dispatch);
+    return jobs_ms < next_ms ? jobs_ms : next_ms;
 }
 
 struct clock *

@@ -17,6 +17,7 @@
 #include "core/channel.h"
 #include "core/event.h"
 #include "core/explain.h"
+#include "core/job.h"
 #include "core/key.h"
 #include "core/record.h"
 #include "core/webhook.h"
@@ -347,13 +348,23 @@ struct engine_call {
     void *private;
 };
 
-/* Now, whatever its state but cancelled. */
+/* Now, whatever its state. */
 struct engine_retry {
     uint64_t channel;
     uint64_t event;
     uint64_t webhook;
     void (*done)(struct engine_retry *retry);
-    int result; /* 0, E_NOT_FOUND, E_CONFLICT (cancelled), E_IO … */
+    int result; /* 0, E_NOT_FOUND, E_CONFLICT (its webhook is deleted), E_IO … */
+    void *private;
+};
+
+/* Not to be tried any more; what is under way is recorded. */
+struct engine_cancel {
+    uint64_t channel;
+    uint64_t event;
+    uint64_t webhook;
+    void (*done)(struct engine_cancel *cancel);
+    int result; /* 0, E_NOT_FOUND, E_CONFLICT (it has ended), E_IO … */
     void *private;
 };
 
@@ -382,8 +393,46 @@ void engine_event(struct engine *engine, struct engine_event *read);
 void engine_calls(struct engine *engine, struct engine_calls *list);
 void engine_call(struct engine *engine, struct engine_call *read);
 void engine_retry(struct engine *engine, struct engine_retry *retry);
+void engine_cancel(struct engine *engine, struct engine_cancel *cancel);
 void engine_counts(struct engine *engine, struct engine_counts *counts);
 void engine_backup(struct engine *engine, struct engine_backup *backup);
+
+/* ---- jobs (jobs.c); see store_job.h ---- */
+
+struct engine_job {
+    struct job *job; /* the caller's, until done; filled as the store keeps it */
+    void (*done)(struct engine_job *put);
+    int result;      /* 0, E_NOT_FOUND, E_BUSY, E_CONFLICT, E_FULL, E_IO … */
+    const char *why; /* a constant sentence, or NULL */
+    void *private;
+};
+
+struct engine_steer {
+    uint64_t channel;
+    uint64_t number;
+    enum job_state to; /* running, paused, cancelled */
+    void (*after)(struct engine_steer *steer, const struct job *job);
+    void (*done)(struct engine_steer *steer);
+    int result; /* 0, E_NOT_FOUND, E_CONFLICT (it has ended), E_BUSY, E_IO … */
+    const char *why;
+    void *private;
+};
+
+struct engine_jobs {
+    uint64_t channel;
+    uint64_t number; /* 0 = all; else this one alone */
+    uint64_t before; /* UINT64_MAX = from the newest */
+    size_t limit;
+    void (*each)(struct engine_jobs *list, const struct job *job);
+    void (*done)(struct engine_jobs *list);
+    int result;
+    uint64_t next; /* 0 = that was all */
+    void *private;
+};
+
+void engine_put_job(struct engine *engine, struct engine_job *put);
+void engine_steer_job(struct engine *engine, struct engine_steer *steer);
+void engine_jobs(struct engine *engine, struct engine_jobs *list);
 
 /* May a webhook have this URL? Gives the form in which it is kept; or E_INVALID with a
  * sentence. The rule is send's. */

@@ -8,6 +8,7 @@
 #include "engine/dispatch.h"
 #include "engine/engine.h"
 #include "store/store.h"
+#include "store/store_job.h"
 
 struct sender {
     struct engine *engine;
@@ -22,6 +23,16 @@ struct watches {
     atomic_size_t n;     /* in all; so that without any nobody takes the lock */
 };
 
+/* jobs.c: who sees to it that jobs go on. The first sender's thread asks the store for
+ * a step when its time has come; one at a time. */
+struct jobs {
+    atomic_bool asked; /* somebody made a job or resumed one: look now */
+    atomic_bool under_way;
+    atomic_int_fast64_t next_ms; /* steady */
+    usec_t began_us;             /* mono */
+    struct store_step_jobs step;
+};
+
 struct engine {
     struct engine_options options;
     struct store *store;
@@ -34,6 +45,7 @@ struct engine {
     atomic_bool stopping;
     atomic_int_fast64_t abort_at_us; /* mono; when stopping */
     atomic_int room;                 /* enum disk_room, as the store said last */
+    struct jobs jobs;
 
     /* registry.c: what a change needs while it is applied; the store's thread's */
     struct outcome outcome;
@@ -63,6 +75,12 @@ void watches_wake(struct watches *watches, uint64_t channel);
 
 /* dispatch_gate.c */
 void gates_close(struct engine *engine);
+
+/* jobs.c */
+void jobs_init(struct jobs *jobs);
+/* On the first sender's thread: the next step, if it is due. Returns when that is
+ * (steady ms; MSEC_NEVER = when something happens). */
+msec_t jobs_turn(struct engine *engine);
 
 /* change.c */
 /* Posts the webhook with this number as it is now, if there is one. */

@@ -59,7 +59,7 @@ struct lane {
     usec_t quiet_us;        /* in flight: nothing has been heard since then */
     bool has_probe;         /* taken while it is in doubt: may start at probe_us */
     usec_t probe_us;
-    struct heap_node probe;      /* until then */
+    struct heap_node probe; /* until then */
     msec_t held_from_ms;    /* steady; MSEC_NEVER = its channel's trial has no end */
     struct heap_node holds; /* until that has come */
     struct schedule_place noted; /* while reading: the earliest place that came up */

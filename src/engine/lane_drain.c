@@ -1,7 +1,8 @@
 /*
  * What waited goes out at a bounded rate: after an outage of the receiver, a restart,
- * a hold. New events of the same webhook go past it, and what has only overflowed to
- * disk since then, because it came faster than it went, is no backlog.
+ * a hold; and what people have put in order again. New events of the same webhook go
+ * past it, and what has only overflowed to disk since then, because it came faster than
+ * it went, is no backlog.
  */
 #include "engine/lane.h"
 
@@ -35,7 +36,8 @@ lane_drain_fini(struct dispatch *dispatch, struct lane *lane)
 enum lane_queue
 lane_queue_of(const struct lane *lane, const struct live_call *call)
 {
-    if (call->tries > 0 || event_key_ms(call->event->key) < lane->since_ms)
+    msec_t came_ms = event_key_ms(call->event->key);
+    if (call->tries > 0 || came_ms < lane->since_ms || call->due_ms > came_ms)
         return LANE_BACKLOG;
     return LANE_SPILLED;
 }

@@ -134,6 +134,42 @@ engine_retry(struct engine *engine, struct engine_retry *retry)
     store_submit(engine->store, &work->store.op);
 }
 
+/* ---- cancel by hand ---- */
+
+struct cancel_work {
+    struct store_cancel store;
+    struct engine *engine;
+    struct engine_cancel *cancel;
+};
+
+static void
+cancel_done(struct store_op *op)
+{
+    struct cancel_work *work = container_of(op, struct cancel_work, store.op);
+    struct engine_cancel *cancel = work->cancel;
+    if (op->result == 0)
+        dispatch_post_taken(engine_dispatch_of(work->engine, cancel->webhook),
+                            cancel->webhook);
+    cancel->result = op->result;
+    free(work);
+    cancel->done(cancel);
+}
+
+void
+engine_cancel(struct engine *engine, struct engine_cancel *cancel)
+{
+    struct cancel_work *work = xcalloc(1, sizeof(*work));
+    work->engine = engine;
+    work->cancel = cancel;
+    work->store = (struct store_cancel){
+        .op = {.kind = STORE_CANCEL, .done = cancel_done},
+        .channel = cancel->channel,
+        .event = cancel->event,
+        .webhook = cancel->webhook,
+    };
+    store_submit(engine->store, &work->store.op);
+}
+
 /* ---- counts ---- */
 
 struct counts_work {

@@ -47,6 +47,18 @@ drain(struct sender *sender)
     }
 }
 
+/* The first sender looks after the jobs, too. */
+static msec_t
+turn(struct sender *sender)
+{
+    struct engine *engine = sender->engine;
+    msec_t next_ms = dispatch_turn(sender->dispatch);
+    if (sender != &engine->senders[0])
+        return next_ms;
+    msec_t jobs_ms = jobs_turn(engine);
+    return jobs_ms < next_ms ? jobs_ms : next_ms;
+}
+
 /* For a test of those who watch: a loop that goes round no more. */
 static void
 hang_if_told(struct sender *sender)
@@ -68,7 +80,7 @@ sender_main(void *arg)
     pulse_begin(&pulse, "sender", PULSE_PATIENCE);
     log_buffer_thread();
     while (!atomic_load_explicit(&sender->engine->stopping, memory_order_acquire)) {
-        msec_t next_ms = dispatch_turn(dispatch);
+        msec_t next_ms = turn(sender);
         log_flush();
         hang_if_told(sender);
         transport->run(transport, until(sender->engine->clock, next_ms));

@@ -119,8 +119,8 @@ idempotency_add(struct memory_store *m, const struct store_append *append)
     memcpy(new->hash, append->body_hash, SHA256_BYTES);
 }
 
-static void
-call_add(struct memory_event *event, uint64_t webhook)
+void
+memory_call_add(struct memory_event *event, uint64_t webhook)
 {
     MEMORY_GROW(event->calls, event->n_calls);
     size_t at = event->n_calls++;
@@ -156,7 +156,7 @@ memory_append_rows(struct memory_store *m, uint64_t channel,
             .body = memory_own(events[i].body),
         };
         for (; c < n_calls && calls[c].event == base + i; c++)
-            call_add(event, calls[c].webhook);
+            memory_call_add(event, calls[c].webhook);
         MEMORY_GROW(m->events, m->n_events);
         m->events[m->n_events++] = event;
     }
@@ -261,8 +261,8 @@ memory_retry(struct memory_store *m, struct store_op *op)
     if (!call || event->channel != retry->channel ||
         !memory_channel(m, retry->channel)) {
         memory_refuse(op, E_NOT_FOUND, "no such call");
-    } else if (call->state == CALL_CANCELLED || !memory_webhook(m, retry->webhook)) {
-        memory_refuse(op, E_CONFLICT, "the call was cancelled, or its webhook deleted");
+    } else if (!memory_webhook(m, retry->webhook)) {
+        memory_refuse(op, E_CONFLICT, "the call's webhook was deleted");
     } else {
         call->due_ms = retry->due_ms;
         if (call->state != CALL_WAITING) {
@@ -305,6 +305,11 @@ static const struct {
     [STORE_NOTIFICATIONS] = {false, memory_notifications},
     [STORE_FEED] = {false, memory_feed},
     [STORE_BACKUP] = {false, memory_backup},
+    [STORE_CANCEL] = {true, memory_cancel},
+    [STORE_PUT_JOB] = {true, memory_put_job},
+    [STORE_STEER_JOB] = {true, memory_steer_job},
+    [STORE_JOBS] = {false, memory_jobs},
+    [STORE_STEP_JOBS] = {true, memory_step_jobs},
 };
 
 static void
@@ -500,6 +505,7 @@ memory_close(struct store *store)
         memory_disown(m->idempotency[i].key);
     memory_registry_free(m);
     memory_feed_free(m);
+    memory_jobs_free(m);
     for (size_t i = 0; i < m->n_webhooks; i++)
         webhook_unref(m->webhooks[i]);
     for (size_t i = 0; i < m->n_channels; i++)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "store/store.h"
+#include "store/store_job.h"
 
 struct memory_call {
     uint64_t webhook;
@@ -82,6 +83,8 @@ struct memory_store {
     size_t n_notifications;
     struct memory_report *reports;
     size_t n_reports;
+    struct job *jobs; /* likewise by number; 0 = gone */
+    size_t n_jobs;
 
     struct store_op *head;
     struct store_op *tail;
@@ -114,6 +117,7 @@ struct webhook *memory_webhook(const struct memory_store *m, uint64_t number);
 struct memory_event *memory_event(const struct memory_store *m, uint64_t key);
 struct memory_call *memory_call(const struct memory_event *event, uint64_t webhook);
 void memory_event_free(struct memory_event *event);
+void memory_call_add(struct memory_event *event, uint64_t webhook);
 void memory_refuse(struct store_op *op, int result, const char *why);
 /* A copy, and its end. */
 struct slice memory_own(struct slice slice);
@@ -135,6 +139,14 @@ int memory_load(struct store *store, const struct store_loader *loader,
 /* memory_retention.c */
 void memory_retain(struct memory_store *m);
 
+/* memory_job.c */
+void memory_cancel(struct memory_store *m, struct store_op *op);
+void memory_put_job(struct memory_store *m, struct store_op *op);
+void memory_steer_job(struct memory_store *m, struct store_op *op);
+void memory_jobs(struct memory_store *m, struct store_op *op);
+void memory_step_jobs(struct memory_store *m, struct store_op *op);
+void memory_jobs_free(struct memory_store *m);
+
 /* memory_registry.c */
 void memory_touch(struct memory_store *m, struct store_op *op);
 void memory_put_notification(struct memory_store *m, struct store_op *op);
@@ -153,6 +165,9 @@ void memory_feed(struct memory_store *m, struct store_op *op);
 void memory_feed_free(struct memory_store *m);
 
 /* memory_read.c */
+/* What people see of a stored state. */
+enum call_state memory_shown(const struct memory_store *m,
+                             const struct webhook *webhook, enum call_state stored);
 void memory_due(struct memory_store *m, struct store_op *op);
 void memory_events(struct memory_store *m, struct store_op *op);
 void memory_event_read(struct memory_store *m, struct store_op *op);

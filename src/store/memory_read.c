@@ -91,9 +91,9 @@ memory_events(struct memory_store *m, struct store_op *op)
     }
 }
 
-static enum call_state
-shown(const struct memory_store *m, const struct webhook *webhook,
-      enum call_state stored)
+enum call_state
+memory_shown(const struct memory_store *m, const struct webhook *webhook,
+             enum call_state stored)
 {
     const struct channel *channel = m->channels[webhook->channel - 1];
     bool over = trial_is_over(channel->trial_ends_ms, clock_steady_ms(m->clock));
@@ -121,7 +121,7 @@ call_record(struct memory_store *m, const struct memory_event *event,
         .type = event->record.type,
         .subscription = event->record.subscription,
         .created_ms = event->record.created_ms,
-        .state = shown(m, webhook, call->state),
+        .state = memory_shown(m, webhook, call->state),
     };
     out.tries = call->tries;
     if (event_notification(event->record.body, about))
@@ -244,6 +244,6 @@ memory_counts(struct memory_store *m, struct store_op *op)
         for (size_t c = 0; c < m->events[i]->n_calls; c++) {
             const struct memory_call *call = &m->events[i]->calls[c];
             const struct webhook *webhook = m->webhooks[call->webhook - 1];
-            counts->calls[shown(m, webhook, call->state)]++;
+            counts->calls[memory_shown(m, webhook, call->state)]++;
         }
 }

@@ -12,7 +12,7 @@
 #include "base/buf.h"
 #include "base/iofd.h"
 #include "base/mem.h"
-#include "store/sqlite_private.h"
+#include "store/sqlite_job.h"
 
 #define PATH_BYTES  ((size_t)16 << 10)
 #define COPY_BYTES  ((size_t)1 << 20)
@@ -353,6 +353,9 @@ change(sqlite3 *db, struct store_restore *restore, struct err *err)
     if (rc < 0)
         return rc;
     rc = settle_waiting(db, restore, next_ms, wall_ms);
+    if (rc == SQLITE_OK)
+        rc = run(db, "UPDATE job SET state = ?1, reason = ?2 WHERE state = 0",
+                 JOB_PAUSED, JOB_RESTORED, NULL);
     if (rc == SQLITE_OK)
         rc = skip_numbers(db, since_ms);
     if (rc == SQLITE_OK)

@@ -23,6 +23,8 @@
  *   sqlite_retention.c  what has ended goes when its time is over
  *   sqlite_feed.c    what happens in a channel, in its order
  *   sqlite_backup.c  a copy of everything while the store runs
+ *   sqlite_job.c     jobs as rows
+ *   sqlite_step.c    what jobs do, a step at a time
  */
 #pragma once
 
@@ -112,6 +114,22 @@ enum sqlite_stmt {
     STMT_FEED_EVENTS,
     STMT_FEED_OLDEST,
     STMT_FEED_TRIM,
+    STMT_JOB_ADD,
+    STMT_JOB_SET,
+    STMT_JOB_GET,
+    STMT_JOB_LIST,
+    STMT_JOB_NEXT,
+    STMT_JOB_DROP,
+    STMT_JOB_ENDED,
+    STMT_JOBS_RUNNING,
+    STMT_JOBS_KEPT,
+    STMT_JOBS_OLD,
+    STMT_JOBS_DROP,
+    STMT_JOB_EVENT,
+    STMT_JOB_EVENTS,
+    STMT_JOB_CALLS,
+    STMT_JOB_CALLS_ENDED,
+    STMT_JOB_WAITING,
     STMTS
 };
 

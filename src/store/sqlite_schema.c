@@ -1,4 +1,4 @@
-#include "store/sqlite_private.h"
+#include "store/sqlite_job.h"
 
 /* Numbers that are on disk: an enum whose values move would read old data wrong. */
 _Static_assert(CALL_WAITING == 0 && CALL_SUCCEEDED == 1 && CALL_FAILED == 2 &&
@@ -139,7 +139,32 @@ static const char *const steps[] = {
     "  channel INTEGER NOT NULL, key INTEGER NOT NULL, outcomes BLOB NOT NULL,"
     "  PRIMARY KEY(channel, key)) WITHOUT ROWID, STRICT;"
     "INSERT INTO meta VALUES('feed_key', 0);",
+
+    /* Running ones by their next turn, ended ones by their age: see core/job.h for what
+     * the rest says. `ids` are pairs of event and webhook, as this machine writes them.
+     */
+    "CREATE TABLE job("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT, channel INTEGER NOT NULL,"
+    "  kind INTEGER NOT NULL, webhook INTEGER NOT NULL, state INTEGER NOT NULL,"
+    "  reason INTEGER NOT NULL, dry_run INTEGER NOT NULL, since_key INTEGER NOT NULL,"
+    "  until_key INTEGER NOT NULL, states INTEGER NOT NULL, types INTEGER NOT NULL,"
+    "  subscription TEXT NOT NULL, notification TEXT NOT NULL, ids BLOB NOT NULL,"
+    "  error TEXT NOT NULL, pace INTEGER NOT NULL, matched INTEGER NOT NULL,"
+    "  done INTEGER NOT NULL, skipped INTEGER NOT NULL, at_event INTEGER NOT NULL,"
+    "  at_webhook INTEGER NOT NULL, at_due_ms INTEGER NOT NULL,"
+    "  first_key INTEGER NOT NULL, seen INTEGER NOT NULL, expected INTEGER NOT NULL,"
+    "  next_ms INTEGER NOT NULL, created_ms INTEGER NOT NULL,"
+    "  updated_ms INTEGER NOT NULL, finished_ms INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX job_channel ON job(channel);"
+    "CREATE INDEX job_running ON job(next_ms) WHERE state = 0;"
+    "CREATE INDEX job_finished ON job(finished_ms) WHERE state >= 2;",
 };
+
+_Static_assert(JOB_REPLAY == 0 && JOB_RETRY == 1 && JOB_CANCEL == 2 &&
+                   JOB_RUNNING == 0 && JOB_PAUSED == 1 && JOB_DONE == 2 &&
+                   JOB_CANCELLED == 3 && JOB_FAILED == 4 && JOB_WEBHOOK_DELETED == 1 &&
+                   JOB_CHANNEL_DELETED == 2 && JOB_RESTORED == 3,
+               "the jobs' numbers are on disk");
 
 #define SCHEMA_VERSION ((int)ARRAY_LEN(steps))
 const int sqlite_schema_version = SCHEMA_VERSION;
@@ -404,4 +429,48 @@ const char *const sqlite_sql[STMTS] = {
     [STMT_FEED_TRIM] = "DELETE FROM feed WHERE channel = ?1 AND key IN (SELECT key"
                        " FROM feed WHERE channel = ?1 AND key < ?2"
                        " ORDER BY key LIMIT ?3)",
+
+#define JOB_COLUMNS                                                                    \
+    "number, channel, kind, webhook, state, reason, dry_run, since_key, until_key,"    \
+    " states, types, subscription, notification, ids, error, pace, matched, done,"     \
+    " skipped, at_event, at_webhook, at_due_ms, first_key, seen, expected, next_ms,"   \
+    " created_ms, updated_ms, finished_ms"
+    [STMT_JOB_ADD] =
+        "INSERT INTO job(channel, kind, webhook, state, reason, dry_run, since_key,"
+        " until_key, states, types, subscription, notification, ids, error, pace,"
+        " matched, done, skipped, at_event, at_webhook, at_due_ms, first_key, seen,"
+        " expected, next_ms, created_ms, updated_ms, finished_ms)"
+        " VALUES(?1, ?2, ?3, 0, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, 0,"
+        " 0, ?14, 0, ?15, ?16, 0, ?17, ?18, ?18, ?18, 0)",
+    [STMT_JOB_SET] =
+        "UPDATE job SET state = ?2, reason = ?3, matched = ?4, done = ?5, skipped = ?6,"
+        " at_event = ?7, at_webhook = ?8, at_due_ms = ?9, seen = ?10, next_ms = ?11,"
+        " updated_ms = ?12, finished_ms = ?13 WHERE number = ?1",
+    [STMT_JOB_GET] = "SELECT " JOB_COLUMNS " FROM job WHERE channel = ?1"
+                     " AND number = ?2",
+    [STMT_JOB_LIST] = "SELECT number FROM job WHERE channel = ?1 AND number < ?2"
+                      " ORDER BY number DESC",
+    [STMT_JOB_NEXT] = "SELECT " JOB_COLUMNS " FROM job WHERE state = 0"
+                      " AND next_ms < ?1 ORDER BY next_ms LIMIT 1",
+    [STMT_JOB_DROP] = "DELETE FROM job WHERE number = ?1",
+    [STMT_JOB_ENDED] = "SELECT number FROM job WHERE channel = ?1 AND state >= 2"
+                       " ORDER BY number LIMIT 1",
+    [STMT_JOBS_RUNNING] = "SELECT count(*) FROM job WHERE channel = ?1 AND state = 0",
+    [STMT_JOBS_KEPT] = "SELECT count(*) FROM job WHERE channel = ?1",
+    [STMT_JOBS_OLD] = "SELECT 1 FROM job WHERE state >= 2 AND finished_ms <= ?1"
+                      " LIMIT 1",
+    [STMT_JOBS_DROP] = "DELETE FROM job WHERE number IN (SELECT number FROM job"
+                       " WHERE state >= 2 AND finished_ms <= ?1 LIMIT ?2)",
+    [STMT_JOB_EVENT] = "SELECT type, subscription, body FROM event"
+                       " WHERE key = ?1 AND channel = ?2",
+    [STMT_JOB_EVENTS] = "SELECT key FROM event WHERE channel = ?1 AND key >= ?2"
+                        " AND key < ?3 ORDER BY key",
+    [STMT_JOB_CALLS] = "SELECT webhook FROM call WHERE event = ?1 AND webhook > ?2"
+                       " ORDER BY webhook",
+    [STMT_JOB_CALLS_ENDED] =
+        "SELECT event, webhook FROM call WHERE state >= 2 AND channel = ?1"
+        " AND (event, webhook) > (?2, ?3) AND event < ?4 ORDER BY event, webhook",
+    [STMT_JOB_WAITING] = "SELECT due_ms, event FROM call WHERE state = 0"
+                         " AND webhook = ?1 AND (due_ms, event) > (?2, ?3)"
+                         " ORDER BY due_ms, event",
 };

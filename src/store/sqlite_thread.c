@@ -1,4 +1,4 @@
-#include "store/sqlite_private.h"
+#include "store/sqlite_job.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -193,6 +193,11 @@ static const struct {
     [STORE_NOTIFICATIONS] = {false, sqlite_notifications},
     [STORE_FEED] = {false, sqlite_feed},
     [STORE_BACKUP] = {false, sqlite_backup},
+    [STORE_CANCEL] = {true, sqlite_cancel},
+    [STORE_PUT_JOB] = {true, sqlite_put_job},
+    [STORE_STEER_JOB] = {true, sqlite_steer_job},
+    [STORE_JOBS] = {false, sqlite_jobs},
+    [STORE_STEP_JOBS] = {true, sqlite_step_jobs},
 };
 
 static void

@@ -1,4 +1,4 @@
-#include "store/sqlite_private.h"
+#include "store/sqlite_job.h"
 
 #include <assert.h>
 
@@ -119,14 +119,15 @@ event_add(struct sqlite_store *s, uint64_t channel, uint64_t key,
     return sqlite_run(s, add);
 }
 
-static int
-call_add(struct sqlite_store *s, struct sqlite_webhook *webhook, uint64_t key)
+int
+sqlite_call_add(struct sqlite_store *s, struct sqlite_webhook *webhook, uint64_t key,
+                msec_t due_ms)
 {
     const enum sqlite_stmt add = STMT_CALL_ADD;
     sqlite_key(s, add, 1, key);
     sqlite_key(s, add, 2, webhook->number);
     sqlite_key(s, add, 3, webhook->channel->number);
-    sqlite_int(s, add, 4, event_key_ms(key));
+    sqlite_int(s, add, 4, due_ms);
     s->group.rows++;
     sqlite_count(s, webhook, CALL_WAITING, 1);
     return sqlite_run(s, add);
@@ -152,7 +153,7 @@ sqlite_append_rows(struct sqlite_store *s, uint64_t channel,
         for (; rc == 0 && c < rows->n_calls && rows->calls[c].event == index; c++) {
             if (!webhook || webhook->number != rows->calls[c].webhook)
                 webhook = map_get(&s->webhooks, rows->calls[c].webhook, 0);
-            rc = call_add(s, webhook, key + i);
+            rc = sqlite_call_add(s, webhook, key + i, event_key_ms(key + i));
         }
         if (rc < 0)
             return rc;
@@ -360,29 +361,68 @@ sqlite_settle(struct sqlite_store *s, struct store_op *op)
     return rc;
 }
 
-/* ---- retry by hand ---- */
+/* ---- by hand ---- */
 
+/* Of a call that is stored as `from`. */
 static int
-retry_write(struct sqlite_store *s, const struct store_retry *retry,
-            struct sqlite_webhook *webhook, enum call_state from, int64_t tries)
+call_set(struct sqlite_store *s, struct sqlite_webhook *webhook, uint64_t event,
+         enum call_state from, enum call_state to, msec_t due_ms, int64_t tries)
 {
     const enum sqlite_stmt set = STMT_CALL_RETRY;
     int rc = sqlite_group_begin(s);
     if (rc < 0)
         return rc;
-    if (from != CALL_WAITING) {
-        enum call_state to = call_move(from, CALL_WAITING);
+    if (from != to) {
         sqlite_count(s, webhook, from, -1);
-        sqlite_count(s, webhook, to, 1);
-        tries = 0;
+        sqlite_count(s, webhook, call_move(from, to), 1);
     }
-    sqlite_key(s, set, 1, retry->event);
-    sqlite_key(s, set, 2, retry->webhook);
-    sqlite_int(s, set, 3, CALL_WAITING);
-    sqlite_int(s, set, 4, retry->due_ms);
+    sqlite_key(s, set, 1, event);
+    sqlite_key(s, set, 2, webhook->number);
+    sqlite_int(s, set, 3, to);
+    sqlite_int(s, set, 4, due_ms);
     sqlite_int(s, set, 5, tries);
     s->group.rows++;
     return sqlite_run(s, set);
+}
+
+int
+sqlite_call_again(struct sqlite_store *s, struct sqlite_webhook *webhook,
+                  uint64_t event, msec_t due_ms, enum call_state from, int64_t tries)
+{
+    return call_set(s, webhook, event, from, CALL_WAITING, due_ms,
+                    from == CALL_WAITING ? tries : 0);
+}
+
+int
+sqlite_call_cancel(struct sqlite_store *s, struct sqlite_webhook *webhook,
+                   uint64_t event, int64_t tries)
+{
+    return call_set(s, webhook, event, CALL_WAITING, CALL_CANCELLED,
+                    clock_steady_ms(s->clock), tries);
+}
+
+/* Refuses when the channel has no such call. 1 = it is there. */
+static int
+call_find(struct sqlite_store *s, struct store_op *op, uint64_t channel, uint64_t event,
+          const struct sqlite_webhook *webhook, enum call_state *state, int64_t *tries)
+{
+    const enum sqlite_stmt get = STMT_CALL_GET;
+    int rc = 0;
+
+    if (webhook && sqlite_live_channel(s, channel) &&
+        webhook->channel->number == channel) {
+        sqlite_key(s, get, 1, event);
+        sqlite_key(s, get, 2, webhook->number);
+        rc = sqlite_next(s, get);
+    }
+    if (rc == 0)
+        return sqlite_refuse(op, E_NOT_FOUND, "no such call");
+    if (rc < 0)
+        return rc;
+    *state = (enum call_state)sqlite_col(s, get, 0);
+    *tries = sqlite_col(s, get, 2);
+    sqlite_reset(s, get);
+    return 1;
 }
 
 int
@@ -390,27 +430,33 @@ sqlite_retry(struct sqlite_store *s, struct store_op *op)
 {
     const struct store_retry *retry = container_of(op, struct store_retry, op);
     struct sqlite_webhook *webhook = map_get(&s->webhooks, retry->webhook, 0);
-    const enum sqlite_stmt get = STMT_CALL_GET;
+    enum call_state from;
+    int64_t tries;
 
     op->result = 0;
-    if (!webhook || !sqlite_live_channel(s, retry->channel) ||
-        webhook->channel->number != retry->channel)
-        return sqlite_refuse(op, E_NOT_FOUND, "no such call");
-    sqlite_key(s, get, 1, retry->event);
-    sqlite_key(s, get, 2, retry->webhook);
-    int rc = sqlite_next(s, get);
-    if (rc == 0)
-        return sqlite_refuse(op, E_NOT_FOUND, "no such call");
-    if (rc < 0)
+    int rc = call_find(s, op, retry->channel, retry->event, webhook, &from, &tries);
+    if (rc <= 0)
         return rc;
-    enum call_state from = (enum call_state)sqlite_col(s, get, 0);
-    int64_t tries = sqlite_col(s, get, 2);
-    sqlite_reset(s, get);
+    if (webhook->deleted)
+        return sqlite_refuse(op, E_CONFLICT, "the call's webhook was deleted");
+    return sqlite_call_again(s, webhook, retry->event, retry->due_ms, from, tries);
+}
 
-    if (from == CALL_CANCELLED || webhook->deleted)
-        return sqlite_refuse(op, E_CONFLICT,
-                             "the call was cancelled, or its webhook deleted");
-    return retry_write(s, retry, webhook, from, tries);
+int
+sqlite_cancel(struct sqlite_store *s, struct store_op *op)
+{
+    const struct store_cancel *cancel = container_of(op, struct store_cancel, op);
+    struct sqlite_webhook *webhook = map_get(&s->webhooks, cancel->webhook, 0);
+    enum call_state from;
+    int64_t tries;
+
+    op->result = 0;
+    int rc = call_find(s, op, cancel->channel, cancel->event, webhook, &from, &tries);
+    if (rc <= 0)
+        return rc;
+    if (from != CALL_WAITING || webhook->deleted)
+        return sqlite_refuse(op, E_CONFLICT, "the call has ended");
+    return sqlite_call_cancel(s, webhook, cancel->event, tries);
 }
 
 /* ---- what rides along ---- */

@@ -28,6 +28,8 @@ store_needs_room(struct store_op *op)
     case STORE_PUT_KEY:
     case STORE_TOUCH:
     case STORE_PUT_NOTIFICATION:
+    case STORE_PUT_JOB:
+    case STORE_STEP_JOBS:
         return true;
     case STORE_PUT_CHANNEL:
         return !container_of(op, struct store_put_channel, op)->channel->deleted;
@@ -48,6 +50,9 @@ store_needs_room(struct store_op *op)
     case STORE_SUBSCRIPTION_COUNT:
     case STORE_NOTIFICATIONS:
     case STORE_FEED:
+    case STORE_CANCEL:
+    case STORE_STEER_JOB:
+    case STORE_JOBS:
     case STORE_BACKUP: /* looks for itself */
     case STORE_KINDS:
         break;

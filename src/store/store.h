@@ -64,6 +64,11 @@ enum store_kind {
     STORE_NOTIFICATIONS,
     STORE_FEED,
     STORE_BACKUP,
+    STORE_CANCEL, /* store_job.h, likewise below */
+    STORE_PUT_JOB,
+    STORE_STEER_JOB,
+    STORE_JOBS,
+    STORE_STEP_JOBS,
     STORE_KINDS
 };
 
@@ -138,9 +143,9 @@ struct store_settle {
     size_t n;
 };
 
-/* By hand: waiting now, whatever it was (waiting: due now, the round goes on; succeeded
- * or failed: a new round). E_NOT_FOUND: no such call in this channel. E_CONFLICT:
- * cancelled. */
+/* By hand: waiting now, whatever it was (waiting: due now, the round goes on; ended: a
+ * new round). E_NOT_FOUND: no such call in this channel. E_CONFLICT: its webhook is
+ * deleted. */
 struct store_retry {
     struct store_op op;
     uint64_t channel;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { ROOT, Receiver, Server, click } from './harness.mjs';
+import { ROOT, Receiver, Server, click, eventually } from './harness.mjs';
 
 // ---- the routes, from the source ----
 
@@ -67,6 +67,9 @@ await make('/notifications', { _id: 'note-mine', title: 'T' });
 const [event] = await server.send('mine', click('mine', 'sub-mine'));
 const call = await server.callOf('mine', event, 'succeeded');
 await receiver.count(3); // the subscriptions' own optIn, too
+const job = await make(`/webhooks/${webhook._id}/replay`, { since: '2024-01-01T00:00:00Z', dryRun: true });
+await eventually('the job is done', async () =>
+  (await server.must('GET', `/v1/channels/mine/jobs/${job._id}`)).state === 'done');
 const key = async (role, channel) => (await server.must('POST', '/v1/keys', { body: { role, channel } })).key;
 const theirs = await key('manage', 'theirs');
 const readers = [theirs, await key('read', 'theirs'), await key('ingest', 'theirs')];
@@ -81,6 +84,7 @@ const ids = [
   [/\/topics\/\{/, 'topic-mine', 'topic-none'],
   [/\/tags\/\{/, 'tag-mine', 'tag-none'],
   [/\/attributes\/\{/, 'attribute-mine', 'attribute-none'],
+  [/\/jobs\/\{/, job._id, zero(job._id)],
   [/\/notifications?\/\{/, 'note-mine', 'note-none'],
 ];
 const bodies = {
@@ -92,6 +96,9 @@ const bodies = {
   '/topics/{i}': { name: 'taken over' },
   '/tags/{i}': { name: 'taken over' },
   '/attributes/{i}': { name: 'taken over' },
+  '/webhooks/{w}/replay': { since: '2024-01-01T00:00:00Z' },
+  '/calls/retry': { since: '2024-01-01T00:00:00Z' },
+  '/calls/cancel': { since: '2024-01-01T00:00:00Z' },
   '/notifications/{i}': { title: 'taken over' },
 };
 

@@ -322,8 +322,9 @@ engine_calls(struct engine *engine, struct engine_calls *list)
     fake_submit_request(engine, run_calls, list);
 }
 
-static struct fake_call *
-find_call(struct engine *engine, uint64_t channel, uint64_t event, uint64_t webhook)
+struct fake_call *
+fake_find_call(struct engine *engine, uint64_t channel, uint64_t event,
+               uint64_t webhook)
 {
     for (size_t i = 0; i < engine->n_calls; i++) {
         struct fake_call *call = &engine->calls[i];
@@ -342,7 +343,7 @@ run_call(struct engine *engine, void *request)
     read->result = failure ? failure : E_NOT_FOUND;
     pthread_mutex_lock(&engine->lock);
     const struct fake_call *call =
-        find_call(engine, read->channel, read->event, read->webhook);
+        fake_find_call(engine, read->channel, read->event, read->webhook);
     if (failure == 0 && call) {
         struct call_record row = call_row(engine, call);
         read->result = 0;
@@ -361,6 +362,15 @@ engine_call(struct engine *engine, struct engine_call *read)
     fake_submit_request(engine, run_call, read);
 }
 
+static bool
+is_gone(const struct engine *engine, uint64_t webhook)
+{
+    for (size_t i = 0; i < engine->n_webhooks; i++)
+        if (engine->webhooks[i]->number == webhook)
+            return false;
+    return true;
+}
+
 static void
 run_retry(struct engine *engine, void *request)
 {
@@ -368,10 +378,10 @@ run_retry(struct engine *engine, void *request)
     retry->result = fake_take_failure(engine);
     pthread_mutex_lock(&engine->lock);
     struct fake_call *call =
-        find_call(engine, retry->channel, retry->event, retry->webhook);
+        fake_find_call(engine, retry->channel, retry->event, retry->webhook);
     if (retry->result == 0 && !call)
         retry->result = E_NOT_FOUND;
-    else if (retry->result == 0 && call->state == CALL_CANCELLED)
+    else if (retry->result == 0 && is_gone(engine, retry->webhook))
         retry->result = E_CONFLICT;
     else if (retry->result == 0)
         call->state = CALL_WAITING;
@@ -437,7 +447,7 @@ fake_engine_add_attempt(struct engine *engine, uint64_t event, uint64_t webhook,
                         msec_t due_ms)
 {
     pthread_mutex_lock(&engine->lock);
-    struct fake_call *call = find_call(engine, 0, event, webhook);
+    struct fake_call *call = fake_find_call(engine, 0, event, webhook);
     assert(call && call->n_attempts < ATTEMPTS_MAX);
     if (!call->attempts)
         call->attempts = xcalloc(ATTEMPTS_MAX, sizeof(call->attempts[0]));

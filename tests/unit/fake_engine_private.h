@@ -10,6 +10,7 @@
 
 #define ROWS_MAX     8192
 #define ATTEMPTS_MAX 512
+#define JOBS_MAX     64
 
 struct fake_event {
     uint64_t channel;
@@ -60,6 +61,8 @@ struct engine {
     struct fake_event *events[ROWS_MAX]; /* oldest first */
     struct fake_call calls[ROWS_MAX];    /* by event, then webhook */
     struct fake_once once[64];
+    struct job jobs[JOBS_MAX]; /* number n is element n - 1 */
+    size_t n_jobs;
     size_t n_channels, n_webhooks, n_keys, n_events, n_calls, n_once;
     uint64_t numbers, webhook_numbers, key_count;
     struct engine_gauges gauges;
@@ -85,3 +88,5 @@ int fake_take_failure(struct engine *engine);
 void fake_wake(struct engine *engine, uint64_t channel);
 /* Under the lock. */
 struct channel *fake_find_channel(struct engine *engine, uint64_t number);
+struct fake_call *fake_find_call(struct engine *engine, uint64_t channel,
+                                 uint64_t event, uint64_t webhook);

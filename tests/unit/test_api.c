@@ -19,7 +19,7 @@ an_unknown_path_is_not_found(void **state)
         "/v1/channels/one/calls/x/y",
         "/v1/../v1/channels",
         "/v1/%63hannels",
-        "/v1/channels/one/webhooks/w/replay",
+        "/v1/channels/one/webhooks/w/rewind",
     };
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
         get(f, 404, paths[i], f->admin);

@@ -144,7 +144,7 @@ what_is_held_or_has_ended_says_so(void **state)
        "Attempt 3 was answered with status 204 after 12 ms.");
     is(CALL_FAILED, none, EXPLAIN_FAILED,
        "All 3 attempts are used; the last one failed: connection refused.");
-    is(CALL_CANCELLED, none, EXPLAIN_CANCELLED, "It was cancelled.");
+    is(CALL_CANCELLED, none, EXPLAIN_CANCELLED, "It was cancelled by hand.");
 
     struct call_record call = call_in(CALL_HELD);
     struct explain explain;
