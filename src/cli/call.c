@@ -9,8 +9,8 @@ call_list(const struct command_line *line)
         {{"ID", false}, "_id"},
         {{"TYPE", false}, "type"},
         {{"STATE", false}, "state"},
-        {{"ATTEMPTS", false}, "attempts"},
-        {{"NEXT ATTEMPT", false}, "nextAttemptAt"},
+        {{"ATTEMPTS", COLUMN_LESS}, "attempts"},
+        {{"NEXT ATTEMPT", COLUMN_LESS}, "nextAttemptAt"},
         {{"LAST", true}, "lastAttempt.reason|lastAttempt.status"},
     };
     const struct options *options = &line->options;

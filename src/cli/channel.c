@@ -37,7 +37,7 @@ channel_list(const struct command_line *line)
     static const struct resource_column columns[] = {
         {{"ID", false}, "_id"},
         {{"NAME", true}, "name"},
-        {{"CREATED", false}, "createdAt"},
+        {{"CREATED", COLUMN_LESS}, "createdAt"},
         {{"TRIAL ENDS", false}, "trialEndsAt"},
     };
     return resource_list(line, resource_path("/v1/channels"), columns,

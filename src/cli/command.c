@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "cli/color.h"
 #include "cli/config_file.h"
 #include "cli/help.h"
 #include "cli/value.h"
@@ -174,6 +175,7 @@ run(struct command_line *line, int argc, char **argv)
     }
     if (line->n_args > command->max_args)
         return command_misused(line, "unexpected %s", line->args[command->max_args]);
+    color_set((enum color_when)option_number(&line->options, OPTION_COLOR));
     int status = check_needed(line);
     return status == DONE ? command->run(line) : status;
 }

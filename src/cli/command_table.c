@@ -3,7 +3,8 @@
 #include "cli/command.h"
 
 #define CLIENT                                                                         \
-    (OPT(URL) | OPT(KEY) | OPT(KEY_FILE) | OPT(KEY_DATA) | OPT(SERVER_CA) | OPT(JSON))
+    (OPT(URL) | OPT(KEY) | OPT(KEY_FILE) | OPT(KEY_DATA) | OPT(SERVER_CA) |            \
+     OPT(JSON) | OPT(COLOR))
 #define CHANNEL (CLIENT | OPT(CHANNEL))
 /* Where --data is a file that is sent. */
 #define WITH_DATA ((CHANNEL & ~OPT(KEY_DATA)) | OPT(DATA_DIR))

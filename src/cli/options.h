@@ -134,6 +134,7 @@ enum option_id {
     OPTION_FEED_GUID,
     OPTION_LIMIT,
     OPTION_JSON,
+    OPTION_COLOR,
     /* the way to the server */
     OPTION_URL,
     OPTION_KEY,

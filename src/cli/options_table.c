@@ -2,6 +2,7 @@
  * the set of each command that takes it. */
 #include "cli/options.h"
 
+#include "cli/color.h"
 #include "core/call.h"
 #include "core/event.h"
 #include "core/key.h"
@@ -405,6 +406,8 @@ const struct option option_table[OPTIONS] = {
                       .help = "at most N rows"},
     [OPTION_JSON] = {FLAG("json"), .type = OPTION_BOOL,
                      .help = "print the server's JSON"},
+    [OPTION_COLOR] = {FLAG("color"), WORD("WHEN", color_when_name), .fallback = "auto",
+                      .help = "colours; auto is on a terminal, without NO_COLOR"},
 
     [OPTION_URL] = {FLAG("url"), .variable = "PUSHWIRE_URL", .type = OPTION_SERVER,
                     .value = "URL", .fallback = "http://127.0.0.1:8420",

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/timefmt.h"
+#include "cli/color.h"
 #include "cli/table.h"
 
 #define INDENT   "    "
@@ -69,6 +70,14 @@ is_table(const struct json_doc *doc, const struct json_token *value)
     return first && first->type == JSON_OBJECT;
 }
 
+static enum column_on
+how_shown(const char *column)
+{
+    if (strcmp(column, "reason") == 0 || strcmp(column, "name") == 0)
+        return COLUMN_CUT;
+    return strcmp(column, "durationMs") == 0 ? COLUMN_LESS : COLUMN_WHOLE;
+}
+
 static void
 put_table(FILE *out, const struct json_doc *doc, const struct json_token *list)
 {
@@ -80,7 +89,8 @@ put_table(FILE *out, const struct json_doc *doc, const struct json_token *list)
 
     for (size_t i = 0; i < ARRAY_LEN(inner_columns); i++) {
         if (json_member(doc, first, inner_columns[i]))
-            columns[n++] = (struct table_column){inner_columns[i], false};
+            columns[n++] =
+                (struct table_column){inner_columns[i], how_shown(inner_columns[i])};
     }
     buf_init(&text, TEXT_MAX);
     table_init(&table, out, columns, n);
@@ -154,7 +164,8 @@ put_block(FILE *out, const struct json_doc *doc, const struct json_token *key,
     struct slice name = json_string_raw(doc, key);
     struct buf text;
 
-    fprintf(out, "\n%.*s:\n", (int)name.n, name.p);
+    fprintf(out, "\n%s%.*s:%s\n", color_begin(out, PAINT_HEADING), (int)name.n, name.p,
+            color_end(out, PAINT_HEADING));
     if (is_table(doc, value)) {
         put_table(out, doc, value);
         put_responses(out, doc, value);
@@ -218,8 +229,12 @@ put_line(FILE *out, const struct json_doc *doc, const struct json_token *key,
     else
         record_member(&text, doc, name, value);
     text_add_clean(&clean, buf_slice(&text), NULL);
-    fprintf(out, "%.*s:%*s%s\n", (int)name.n, name.p,
-            (int)(width + 2 - text_columns(name) - 1), "", clean.n ? clean.p : "-");
+    enum paint paint =
+        slice_is(name, "state") ? color_of_word(buf_slice(&clean)) : PAINT_NONE;
+    fprintf(out, "%s%.*s:%s%*s%s%s%s\n", color_begin(out, PAINT_HEADING), (int)name.n,
+            name.p, color_end(out, PAINT_HEADING),
+            (int)(width + 2 - text_columns(name) - 1), "", color_begin(out, paint),
+            clean.n ? clean.p : "-", color_end(out, paint));
     buf_fini(&clean);
     buf_fini(&text);
 }

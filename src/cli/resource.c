@@ -1,5 +1,6 @@
 #include "cli/resource.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -250,6 +251,35 @@ find_member(const struct json_doc *doc, const struct json_token *row, const char
     return row && row->type != JSON_NULL ? row : NULL;
 }
 
+/* What people want to know of it at a terminal, and short. */
+static void
+add_wait(struct buf *out, msec_t wait_ms)
+{
+    int64_t seconds = (wait_ms + 999) / 1000;
+
+    if (seconds >= 3600)
+        buf_addf(out, "in %" PRId64 "h %" PRId64 "min", seconds / 3600,
+                 seconds / 60 % 60);
+    else if (seconds >= 60)
+        buf_addf(out, "in %" PRId64 "min %" PRId64 "s", seconds / 60, seconds % 60);
+    else
+        buf_addf(out, "in %" PRId64 "s", seconds);
+}
+
+static void
+add_cell(struct listing *listing, const char *member, const struct json_token *value)
+{
+    msec_t now_ms = clock_wall_us(&clock_system) / 1000;
+    msec_t at_ms;
+
+    if (listing->table.screen && strcmp(member, "nextAttemptAt") == 0 && value &&
+        value->type == JSON_STRING &&
+        time_parse(json_string_raw(&listing->doc, value), &at_ms) && at_ms > now_ms)
+        add_wait(&listing->text, at_ms - now_ms);
+    else
+        record_member(&listing->text, &listing->doc, slice_of(member), value);
+}
+
 static void
 put_row(struct listing *listing, const struct json_token *row)
 {
@@ -262,8 +292,7 @@ put_row(struct listing *listing, const struct json_token *row)
             path += n + (path[n] == '|');
         }
         buf_reset(&listing->text);
-        record_member(&listing->text, &listing->doc,
-                      slice_of(listing->columns[i].member), value);
+        add_cell(listing, listing->columns[i].member, value);
         table_cell(&listing->table,
                    listing->text.n ? buf_slice(&listing->text) : SLICE("-"));
     }
@@ -340,6 +369,9 @@ put_end(struct listing *listing)
         buf_fini(&text);
         return;
     }
+    buf_reset(&listing->text);
+    if (table_left_out(&listing->table, &listing->text))
+        fprintf(stderr, "Too narrow for %s: --json shows all.\n", listing->text.p);
     if (next)
         fprintf(stderr, "There is more: --limit N shows more than %zu.\n",
                 listing->shown);

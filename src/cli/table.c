@@ -2,14 +2,17 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <wchar.h>
 
 #include "base/json.h"
+#include "cli/color.h"
 #include "cli/value.h"
 
 #define GAP       2
+#define FEW       12             /* of a cell say enough */
 #define CUT       "\xe2\x80\xa6" /* … */
 #define CELLS_MAX ((size_t)64 << 20)
 
@@ -70,8 +73,8 @@ text_columns(struct slice text)
     return width;
 }
 
-/* Whether the character would steer a terminal: C0, DEL, C1 (U+0080 to U+009F), and the
- * ones that turn the direction of text. */
+/* Whether the character would steer a terminal: C0, DEL, C1 (U+0080 to U+009F), the
+ * ones that turn the direction of text, and other ends of lines. */
 static bool
 steers(const char *p, size_t length)
 {
@@ -80,9 +83,10 @@ steers(const char *p, size_t length)
     if (length == 1)
         return c[0] < 0x20 || c[0] == 0x7f;
     if (length == 2)
-        return c[0] == 0xc2 && c[1] < 0xa0;
+        return (c[0] == 0xc2 && c[1] < 0xa0) || (c[0] == 0xd8 && c[1] == 0x9c);
     return length == 3 && c[0] == 0xe2 &&
-           ((c[1] == 0x80 && c[2] >= 0xaa && c[2] <= 0xae) ||
+           ((c[1] == 0x80 &&
+             ((c[2] >= 0xa8 && c[2] <= 0xae) || c[2] == 0x8e || c[2] == 0x8f)) ||
             (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9));
 }
 
@@ -144,53 +148,154 @@ table_cell(struct table *table, struct slice text)
     buf_addc(&table->cells, '\0');
 }
 
-/* Takes what is too much off the widest column that may be cut, again and again. */
-static void
-fit(const struct table *table, size_t *widths)
+/* ---- what of it fits ---- */
+
+static size_t
+total_width(const struct table *table, const size_t *widths)
 {
-    size_t total = GAP * (table->n_columns - 1);
+    size_t total = 0;
 
     for (size_t i = 0; i < table->n_columns; i++)
-        total += widths[i] = table->widths[i];
-    while (table->screen && total > table->screen) {
-        size_t widest = table->n_columns;
-        for (size_t i = 0; i < table->n_columns; i++) {
-            size_t least = text_columns(slice_of(table->columns[i].title));
-            if (table->columns[i].may_cut && widths[i] > least &&
-                (widest == table->n_columns || widths[i] > widths[widest]))
+        total += table->left_out[i] ? 0 : widths[i] + GAP;
+    return total - GAP;
+}
+
+static size_t
+least_width(const struct table *table, size_t column, size_t least)
+{
+    size_t title = text_columns(slice_of(table->columns[column].title));
+    size_t width = table->widths[column];
+
+    least = least > title ? least : title;
+    return least < width ? least : width;
+}
+
+/* Takes what is too much off the widest columns that may be cut, down to `least` or
+ * their titles. True if all fits then. */
+static bool
+shrink(const struct table *table, size_t *widths, size_t least, bool any)
+{
+    size_t total = total_width(table, widths);
+
+    for (; total > table->screen; total--) {
+        size_t widest = 0; /* the first is never cut */
+        for (size_t i = 1; i < table->n_columns; i++) {
+            bool may = any || table->columns[i].on == COLUMN_CUT;
+            size_t end = any ? 1 : least_width(table, i, least);
+            if (may && !table->left_out[i] && widths[i] > end &&
+                (widest == 0 || widths[i] > widths[widest]))
                 widest = i;
         }
-        if (widest == table->n_columns)
-            return;
+        if (widest == 0)
+            return false;
         widths[widest]--;
-        total--;
     }
+    return true;
+}
+
+/* The next to go: from the right, first of those that matter less. */
+static bool
+leave_one_out(struct table *table)
+{
+    for (int less = 1; less >= 0; less--) {
+        for (size_t i = table->n_columns - 1; i > 0; i--) {
+            if (table->left_out[i] || (less && table->columns[i].on != COLUMN_LESS))
+                continue;
+            table->left_out[i] = true;
+            return true;
+        }
+    }
+    return false;
 }
 
 static void
-put_cell(FILE *out, const char *text, size_t width, bool last)
+fit(struct table *table, size_t *widths)
+{
+    bool fits;
+
+    do {
+        memcpy(widths, table->widths, sizeof(table->widths));
+        fits = table->screen == 0 || shrink(table, widths, FEW, false);
+    } while (!fits && !table->headed && leave_one_out(table));
+    /* The titles stand there already. */
+    if (!fits)
+        (void)shrink(table, widths, 0, true);
+}
+
+bool
+table_left_out(const struct table *table, struct buf *out)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < table->n_columns; i++) {
+        if (!table->left_out[i])
+            continue;
+        buf_addf(out, "%s%s", any ? ", " : "", table->columns[i].title);
+        any = true;
+    }
+    return any;
+}
+
+/* ---- printing ---- */
+
+/* How much of the text is shown; *columns is its width with the sign that it is cut. */
+static size_t
+cut(const char *text, size_t n, size_t width, size_t *columns)
+{
+    size_t kept = 0;
+
+    *columns = 1;
+    while (kept < n) {
+        size_t length = char_length(text + kept, n - kept);
+        size_t more = char_columns(text + kept, length);
+        if (*columns + more > width)
+            break;
+        *columns += more;
+        kept += length;
+    }
+    return kept;
+}
+
+static void
+put_cell(FILE *out, const char *text, size_t width, enum paint paint, bool last)
 {
     size_t n = strlen(text);
     size_t columns = text_columns((struct slice){text, n});
+    size_t kept = columns > width ? cut(text, n, width, &columns) : n;
 
-    if (columns > width) {
-        size_t kept = 0;
-        columns = 1; /* the sign that it is cut */
-        while (kept < n) {
-            size_t length = char_length(text + kept, n - kept);
-            size_t more = char_columns(text + kept, length);
-            if (columns + more > width)
-                break;
-            columns += more;
-            kept += length;
-        }
-        fwrite(text, 1, kept, out);
-        fputs(CUT, out);
-    } else {
-        fwrite(text, 1, n, out);
-    }
+    fputs(color_begin(out, paint), out);
+    fwrite(text, 1, kept, out);
+    fputs(kept < n ? CUT : "", out);
+    fputs(color_end(out, paint), out);
     if (!last)
         fprintf(out, "%*s", (int)(width - columns + GAP), "");
+}
+
+static bool
+is_state(const char *title)
+{
+    return strcasecmp(title, "state") == 0 || strcasecmp(title, "verdict") == 0;
+}
+
+/* A row of cells, each with a NUL behind it; NULL = the titles. */
+static const char *
+put_row(const struct table *table, const size_t *widths, const char *cell)
+{
+    size_t last = table->n_columns - 1;
+
+    while (table->left_out[last])
+        last--;
+    for (size_t i = 0; i < table->n_columns; i++) {
+        const char *title = table->columns[i].title;
+        enum paint paint = !cell             ? PAINT_HEADING
+                           : is_state(title) ? color_of_word(slice_of(cell))
+                                             : PAINT_NONE;
+        if (!table->left_out[i])
+            put_cell(table->out, cell ? cell : title, widths[i], paint, i == last);
+        cell = cell ? cell + strlen(cell) + 1 : NULL;
+    }
+    fputc('\n', table->out);
+    return cell;
 }
 
 void
@@ -201,19 +306,12 @@ table_flush(struct table *table)
 
     assert(table->n_columns > 0);
     fit(table, widths);
-    for (size_t i = 0; !table->headed && i < table->n_columns; i++)
-        put_cell(table->out, table->columns[i].title, widths[i],
-                 i + 1 == table->n_columns);
     if (!table->headed)
-        fputc('\n', table->out);
+        put_row(table, widths, NULL);
     table->headed = true;
-    for (size_t i = 0; i < table->n_cells && !table->cells.failed; i++) {
-        bool last = (i + 1) % table->n_columns == 0;
-        put_cell(table->out, cell, widths[i % table->n_columns], last);
-        if (last)
-            fputc('\n', table->out);
-        cell += strlen(cell) + 1;
-    }
+    for (size_t i = 0; i < table->n_cells / table->n_columns && !table->cells.failed;
+         i++)
+        cell = put_row(table, widths, cell);
     buf_reset(&table->cells);
     table->n_cells = 0;
 }

@@ -456,3 +456,22 @@ export function click(channel, subscription, more = {}) {
 }
 
 export { existsSync, pause };
+
+// ---- a terminal ----
+
+const quoted = (word) => `'${String(word).replaceAll("'", "'\\''")}'`;
+
+// Runs the program at a terminal that is so wide, and gives what the terminal got.
+export async function runAtTerminal(columns, args, { env = {}, cwd } = {}) {
+  const command = `stty cols ${columns} rows 24 && exec ${[BIN, ...args].map(quoted).join(' ')}`;
+  const child = spawn('script', ['-qec', command, '/dev/null'], {
+    env: { ...cleanEnv({ TERM: 'xterm', SHELL: '/bin/sh', ...env }) },
+    cwd,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  children.add(child);
+  const out = collect(child.stdout);
+  const [code, signal] = await within(once(child, 'close'), `pushwire ${args.join(' ')} at a terminal`);
+  children.delete(child);
+  return { code, signal, text: out().replaceAll('\r\n', '\n') };
+}
