@@ -13,8 +13,10 @@
 #include "cli/secret_option.h"
 #include "cli/value.h"
 
-#define SILENCE_S  30L   /* without a byte, to connect or while a request lasts */
-#define WORK_S     3600L /* the same, while the server makes what is asked for */
+#define SILENCE_S 30L   /* without a byte, to connect or while a request lasts */
+#define WORK_S    3600L /* the same, while the server makes what is asked for */
+#define STREAM_SILENCE_S                                                               \
+    45L /* the same, of a stream, which says something every 15 s */
 #define ANSWER_MAX ((size_t)64 << 20)
 #define KEY_MAX    512
 
@@ -26,6 +28,7 @@ struct client {
     const char *data_flag; /* --data, unless that is something else in this command */
     bool loopback;
     const struct client_sink *sink; /* of this request; NULL = none */
+    long silence_s;                 /* with a sink: without a byte */
     struct err sink_err;
     char why[CURL_ERROR_SIZE];
 };
@@ -321,7 +324,7 @@ no_answer(const struct client *client, CURLcode code, struct err *err)
                        client->base, why);
     if (code == CURLE_OPERATION_TIMEDOUT)
         return err_set(err, E_IO, "%s was silent for %ld s", client->base,
-                       client->sink ? WORK_S : SILENCE_S);
+                       client->sink ? client->silence_s : SILENCE_S);
     if (code == CURLE_WRITE_ERROR)
         return err_set(err, E_TOO_LARGE, "the answer is too large");
     return err_set(err, E_IO, "%s: %s", client->base, why);
@@ -411,7 +414,7 @@ prepare_download(struct client *client, struct download *download)
 
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_download);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, download);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, WORK_S);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, client->silence_s);
     curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
 }
 
@@ -461,10 +464,22 @@ client_call(struct client *client, const char *method, const char *path,
 }
 
 int
+client_follow(struct client *client, const char *path, const struct client_sink *sink,
+              struct reply *answer, struct err *err)
+{
+    client->sink = sink;
+    client->silence_s = STREAM_SILENCE_S;
+    int rc = perform(client, "GET", path, NULL, (struct slice){0}, answer, err);
+    client->sink = NULL;
+    return rc;
+}
+
+int
 client_download(struct client *client, const char *method, const char *path,
                 const struct client_sink *sink, struct reply *answer, struct err *err)
 {
     client->sink = sink;
+    client->silence_s = WORK_S;
     int rc = perform(client, method, path, NULL, (struct slice){0}, answer, err);
     client->sink = NULL;
     return rc;

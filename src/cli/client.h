@@ -46,6 +46,11 @@ int client_download(struct client *client, const char *method, const char *path,
                     const struct client_sink *sink, struct reply *answer,
                     struct err *err) must_check;
 
+/* Likewise a stream (GET), until it ends or is silent: 0 = it had its proper end. */
+int client_follow(struct client *client, const char *path,
+                  const struct client_sink *sink, struct reply *answer,
+                  struct err *err) must_check;
+
 /* A header of the last answer, also of one that refused; NULL if it has none. Valid
  * until the next call. */
 const char *client_header(struct client *client, const char *name);

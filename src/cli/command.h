@@ -80,6 +80,8 @@ int call_list(const struct command_line *line);
 int call_show(const struct command_line *line);
 int call_retry(const struct command_line *line);
 
+int tail_run(const struct command_line *line);
+
 int subscription_list(const struct command_line *line);
 int subscription_show_one(const struct command_line *line);
 int subscription_put(const struct command_line *line);

@@ -48,6 +48,7 @@ const struct command_group command_groups[] = {
     {"webhook", "the same for a channel's webhooks; enable, disable, test, secrets"},
     {"event", "list and show a channel's events"},
     {"call", "list, show and retry a channel's calls"},
+    {"tail", "show a channel's events and attempts as they happen"},
     {"subscription", "list, show, put, delete, export, import subscriptions"},
     {"notification", "list, show and create a channel's notifications"},
     {"topic", "list, create, delete a channel's topics"},
@@ -124,6 +125,11 @@ const struct command command_table[] = {
      "Shows a call with each of its attempts."},
     {"call", "retry", "ID", 1, 1, call_retry, CHANNEL, OPT(CHANNEL),
      "Tries a call again now, also when it has failed or succeeded."},
+
+    {"tail", NULL, NULL, 0, 0, tail_run,
+     CHANNEL | OPT(KIND) | OPT(TYPE) | OPT(SUBSCRIPTION) | OPT(WEBHOOK) | OPT(SINCE) |
+         OPT(AFTER) | OPT(NO_FOLLOW),
+     OPT(CHANNEL), "Shows a channel's events and attempts as they happen."},
 
     {"subscription", "list", NULL, 0, 0, subscription_list,
      CHANNEL | OPT(TOPIC) | OPT(TAG) | OPT(PLATFORM) | OPT(LANGUAGE) | OPT(COUNTRY) |

@@ -56,6 +56,13 @@ type_or_all(unsigned at)
 }
 
 static const char *
+kind(unsigned at)
+{
+    static const char *const names[] = {"event", "attempt"};
+    return at < ARRAY_LEN(names) ? names[at] : NULL;
+}
+
+static const char *
 shown_state(unsigned at)
 {
     static const enum call_state shown[] = {CALL_WAITING, CALL_HELD, CALL_SUCCEEDED,
@@ -366,6 +373,12 @@ const struct option option_table[OPTIONS] = {
                               "ago"},
     [OPTION_UNTIL] = {FLAG("until"), .type = OPTION_TIME, .value = "TIME",
                       .help = "before then"},
+    [OPTION_KIND] = {FLAG("kind"), .type = OPTION_WORDS, .value = "KIND,…",
+                     .word = kind, .help = "only events, or only attempts"},
+    [OPTION_AFTER] = {FLAG("after"), TEXT("CURSOR"),
+                      .help = "from behind the line with this cursor (see --json)"},
+    [OPTION_NO_FOLLOW] = {FLAG("no-follow"), .type = OPTION_BOOL,
+                          .help = "end when all that there is has been shown"},
     [OPTION_ROLE] = {FLAG("role"), WORD("ROLE", role),
                      .help = "what its bearer may do"},
     [OPTION_EXPIRES] = {FLAG("expires"), DURATION(1000, HOURS(87600), 1000),
