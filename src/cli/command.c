@@ -48,8 +48,8 @@ command_misused(const struct command_line *line, const char *fmt, ...)
 
 /* ---- finding the command ---- */
 
-static const struct command *
-find(const char *name, const char *verb)
+const struct command *
+command_find(const char *name, const char *verb)
 {
     for (size_t i = 0; i < command_count; i++) {
         const struct command *command = &command_table[i];
@@ -214,7 +214,7 @@ static int
 dispatch_group(const char *name, int argc, char **argv, bool help, char *const *env)
 {
     const char *verb = argc > 1 && argv[1][0] != '-' ? argv[1] : NULL;
-    const struct command *command = find(name, verb);
+    const struct command *command = command_find(name, verb);
 
     if (help && command) {
         help_command(stdout, command);
@@ -226,6 +226,19 @@ dispatch_group(const char *name, int argc, char **argv, bool help, char *const *
         int words = command->verb ? 2 : 1;
         return run_command(command, argc - words, argv + words, env);
     }
+    return DONE;
+}
+
+int
+help_run(const struct command_line *line)
+{
+    if (line->n_args == 0)
+        help_program(stdout);
+    else if (!is_group(line->args[0]))
+        return unknown_command(line->args[0]);
+    else
+        return dispatch_group(line->args[0], (int)line->n_args, line->args, true,
+                              line->env);
     return DONE;
 }
 
@@ -246,7 +259,7 @@ dispatch(int argc, char **argv, char *const *env)
     }
     if (is_group(name))
         return dispatch_group(name, argc, argv, help, env);
-    if ((name[0] == '-' && help) || strcmp(name, "help") == 0) {
+    if (name[0] == '-' && help) {
         help_program(stdout);
         return DONE;
     }

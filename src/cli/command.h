@@ -39,6 +39,10 @@ extern const struct command command_table[];
 extern const size_t command_group_count;
 extern const size_t command_count;
 
+/* The row with this name and verb; for a name without verbs `verb` may be anything, and
+ * NULL. NULL = there is none. */
+const struct command *command_find(const char *name, const char *verb);
+
 /* Runs what the words of the command line say; returns the exit status. */
 int command_main(int argc, char **argv, char *const *env);
 
@@ -55,6 +59,9 @@ int restore_run(const struct command_line *line);
 int check_run(const struct command_line *line);
 int listen_run(const struct command_line *line);
 int send_run(const struct command_line *line);
+int completion_run(const struct command_line *line);
+int help_run(const struct command_line *line);
+int whoami_run(const struct command_line *line);
 
 int channel_create(const struct command_line *line);
 int channel_list(const struct command_line *line);

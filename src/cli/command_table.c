@@ -56,6 +56,9 @@ const struct command_group command_groups[] = {
     {"attribute", "list, create, delete a channel's attributes"},
     {"config", "show and change what a channel says to its apps"},
     {"key", "create, list, delete API keys; change the master key"},
+    {"whoami", "say what the key opens, and which server that is"},
+    {"completion", "print a script that completes commands in bash or zsh"},
+    {"help", "say what commands there are, and what each takes"},
 };
 const size_t command_group_count = ARRAY_LEN(command_groups);
 
@@ -189,5 +192,12 @@ const struct command command_table[] = {
     {"key", "delete", "ID", 1, 1, key_delete, CLIENT, 0, "Deletes a key."},
     {"key", "rotate-master", NULL, 0, 0, key_rotate_master, OPT(DATA) | OPT(MASTER_KEY),
      0, "Encrypts all secrets anew, with a new master key, while no server runs."},
+
+    {"whoami", NULL, NULL, 0, 0, whoami_run, CLIENT, 0,
+     "Shows the key's role and channel, and the server's version and time."},
+    {"completion", NULL, "SHELL", 1, 1, completion_run, 0, 0,
+     "Prints a script for bash or zsh: source <(pushwire completion bash)."},
+    {"help", NULL, "[COMMAND]", 0, 2, help_run, 0, 0,
+     "Shows the commands, or what COMMAND takes, as COMMAND --help does."},
 };
 const size_t command_count = ARRAY_LEN(command_table);

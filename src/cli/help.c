@@ -99,18 +99,16 @@ help_group(FILE *out, const char *name)
                  command->args ? command->args : "");
         put_row(out, left, command->help);
     }
-    fprintf(out, "\npushwire %s VERB --help tells more.\n", name);
+    fprintf(out, "\npushwire %s VERB --help tells more, man pushwire-%s all.\n", name,
+            name);
 }
 
 static void
 put_where_else(FILE *out, const struct command *command)
 {
-    bool in_file = false;
     bool first = true;
 
-    for (size_t i = 0; i < OPTIONS; i++)
-        in_file |= option_in(command->options, i) && option_table[i].in_file;
-    if (in_file) {
+    if (option_in(command->options, OPTION_CONFIG)) {
         fputs("\nAll but --new-key are variables, too: --log-level is "
               "PUSHWIRE_LOG_LEVEL;\n"
               "and all but --config and --new-key lines of the config file:\n"
@@ -145,4 +143,5 @@ help_command(FILE *out, const struct command *command)
     put_row(out, "--help", "show this and end");
     put_row(out, "--version", "show the version and end");
     put_where_else(out, command);
+    fprintf(out, "\nman pushwire-%s tells more.\n", command->name);
 }

@@ -1,4 +1,4 @@
-/* pushwire key … */
+/* pushwire key …, and whoami */
 #include "core/key.h"
 #include "base/clock.h"
 #include "cli/resource.h"
@@ -56,4 +56,10 @@ key_delete(const struct command_line *line)
 {
     return resource_do(line, "DELETE", resource_path("/v1/keys/%s", line->args[0]),
                        NULL, "deleted");
+}
+
+int
+whoami_run(const struct command_line *line)
+{
+    return resource_show(line, "GET", resource_path("/v1/me"), NULL);
 }
