@@ -27,11 +27,3 @@ call_show(const struct command_line *line)
     return resource_show(line, "GET", channel_path(line, "/calls/%s", line->args[0]),
                          NULL);
 }
-
-int
-call_retry(const struct command_line *line)
-{
-    return resource_do(line, "POST",
-                       channel_path(line, "/calls/%s/retry", line->args[0]), NULL,
-                       "will be tried now");
-}

@@ -79,6 +79,7 @@ int webhook_disable(const struct command_line *line);
 int webhook_secret(const struct command_line *line);
 int webhook_rotate(const struct command_line *line);
 int webhook_test(const struct command_line *line);
+int webhook_replay(const struct command_line *line);
 
 int event_list(const struct command_line *line);
 int event_show(const struct command_line *line);
@@ -86,6 +87,14 @@ int event_show(const struct command_line *line);
 int call_list(const struct command_line *line);
 int call_show(const struct command_line *line);
 int call_retry(const struct command_line *line);
+int call_cancel(const struct command_line *line);
+
+int job_list(const struct command_line *line);
+int job_show(const struct command_line *line);
+int job_pause(const struct command_line *line);
+int job_resume(const struct command_line *line);
+int job_cancel(const struct command_line *line);
+int job_wait(const struct command_line *line);
 
 int tail_run(const struct command_line *line);
 

@@ -10,6 +10,11 @@
 #define WITH_DATA ((CHANNEL & ~OPT(KEY_DATA)) | OPT(DATA_DIR))
 #define RETRY     (OPT(MAX_RETRIES) | OPT(INITIAL_DELAY) | OPT(FACTOR) | OPT(MAX_DELAY))
 #define FILTER    (OPT(TYPE) | OPT(SUBSCRIPTION) | OPT(SINCE) | OPT(UNTIL) | OPT(LIMIT))
+/* What makes a job of many calls, and which. */
+#define JOB (OPT(DRY_RUN) | OPT(PACE) | OPT(WAIT))
+#define MANY                                                                           \
+    ((FILTER & ~OPT(LIMIT)) | OPT(STATE) | OPT(WEBHOOK) | OPT(NOTIFICATION) |          \
+     OPT(ERROR) | JOB)
 
 /* Where calls may go. */
 /* What is done when much waits, or fails. */
@@ -47,7 +52,8 @@ const struct command_group command_groups[] = {
     {"channel", "create, list, show, change, delete channels"},
     {"webhook", "the same for a channel's webhooks; enable, disable, test, secrets"},
     {"event", "list and show a channel's events"},
-    {"call", "list, show and retry a channel's calls"},
+    {"call", "list, show, retry and cancel a channel's calls"},
+    {"job", "list, show, pause, resume, cancel, wait for what is done with many calls"},
     {"tail", "show a channel's events and attempts as they happen"},
     {"subscription", "list, show, put, delete, export, import subscriptions"},
     {"notification", "list, show and create a channel's notifications"},
@@ -110,6 +116,10 @@ const struct command command_table[] = {
      "Disables a webhook; its calls are held."},
     {"webhook", "test", "ID", 1, 1, webhook_test, CHANNEL | OPT(SAMPLE_TYPE),
      OPT(CHANNEL), "Sends a sample event to this webhook alone."},
+    {"webhook", "replay", "ID", 1, 1, webhook_replay,
+     CHANNEL | OPT(SINCE) | OPT(UNTIL) | OPT(TYPE) | OPT(REPLAY_STATE) | JOB,
+     OPT(CHANNEL) | OPT(SINCE),
+     "Sends the events of a time range to a webhook again, or for the first time."},
     {"webhook", "secret", "ID", 1, 1, webhook_secret, CHANNEL, OPT(CHANNEL),
      "Prints a webhook's secret."},
     {"webhook", "rotate-secret", "ID", 1, 1, webhook_rotate,
@@ -126,8 +136,25 @@ const struct command command_table[] = {
      "Lists a channel's calls, newest first."},
     {"call", "show", "ID", 1, 1, call_show, CHANNEL, OPT(CHANNEL),
      "Shows a call with each of its attempts."},
-    {"call", "retry", "ID", 1, 1, call_retry, CHANNEL, OPT(CHANNEL),
-     "Tries a call again now, also when it has failed or succeeded."},
+    {"call", "retry", "[ID...]", 0, 1000, call_retry, CHANNEL | MANY | OPT(ALL_FAILED),
+     OPT(CHANNEL),
+     "Tries calls again now; without an ID those that failed, by --webhook or "
+     "--since."},
+    {"call", "cancel", "[ID...]", 0, 1000, call_cancel, CHANNEL | MANY, OPT(CHANNEL),
+     "Cancels what waits or is held; without an ID by --webhook or --since."},
+
+    {"job", "list", NULL, 0, 0, job_list, CHANNEL | OPT(LIMIT), OPT(CHANNEL),
+     "Lists a channel's jobs, newest first: replays, retries, cancellations."},
+    {"job", "show", "ID", 1, 1, job_show, CHANNEL, OPT(CHANNEL),
+     "Shows a job and how far it is."},
+    {"job", "pause", "ID", 1, 1, job_pause, CHANNEL, OPT(CHANNEL),
+     "Pauses a job; what it has put in order goes on."},
+    {"job", "resume", "ID", 1, 1, job_resume, CHANNEL, OPT(CHANNEL),
+     "Lets a job go on that was paused."},
+    {"job", "cancel", "ID", 1, 1, job_cancel, CHANNEL, OPT(CHANNEL),
+     "Ends a job; what it has put in order goes on."},
+    {"job", "wait", "ID", 1, 1, job_wait, CHANNEL, OPT(CHANNEL),
+     "Waits until a job has ended, and shows how far it is."},
 
     {"tail", NULL, NULL, 0, 0, tail_run,
      CHANNEL | OPT(KIND) | OPT(TYPE) | OPT(SUBSCRIPTION) | OPT(WEBHOOK) | OPT(SINCE) |

@@ -70,6 +70,14 @@ shown_state(unsigned at)
     return at < ARRAY_LEN(shown) ? call_state_name(shown[at]) : NULL;
 }
 
+/* A replay leaves what waits as it is. */
+static const char *
+replay_state(unsigned at)
+{
+    static const char *const names[] = {"succeeded", "failed", "cancelled", "missing"};
+    return at < ARRAY_LEN(names) ? names[at] : NULL;
+}
+
 #define KIB(n)     ((int64_t)(n) << 10)
 #define MIB(n)     ((int64_t)(n) << 20)
 #define GIB(n)     ((int64_t)(n) << 30)
@@ -362,6 +370,10 @@ const struct option option_table[OPTIONS] = {
                               .help = "back to the default schedule"},
     [OPTION_STATE] = {FLAG("state"), .type = OPTION_WORDS, .value = "STATE,…",
                       .word = shown_state, .help = "only calls in these states"},
+    [OPTION_REPLAY_STATE] = {FLAG("state"), .type = OPTION_WORDS, .value = "STATE,…",
+                             .word = replay_state,
+                             .help = "only events whose call is in these states, or "
+                                     "missing: that have none; default: all of them"},
     [OPTION_WEBHOOK] = {FLAG("webhook"), TEXT("ID"), .help = "only this webhook's"},
     [OPTION_TYPE] = {FLAG("type"), .type = OPTION_WORDS, .value = "TYPE,…",
                      .word = type, .help = "only events of these types"},
@@ -379,6 +391,19 @@ const struct option option_table[OPTIONS] = {
                       .help = "from behind the line with this cursor (see --json)"},
     [OPTION_NO_FOLLOW] = {FLAG("no-follow"), .type = OPTION_BOOL,
                           .help = "end when all that there is has been shown"},
+    [OPTION_NOTIFICATION] = {FLAG("notification"), TEXT("ID"),
+                             .help = "only those about this notification"},
+    [OPTION_ERROR] = {FLAG("error"), TEXT("TEXT"),
+                      .help = "only calls whose last attempt's reason contains TEXT"},
+    [OPTION_ALL_FAILED] = {FLAG("failed"), .type = OPTION_BOOL,
+                           .help = "only those that have failed, as without --state; "
+                                   "alone, all of the channel"},
+    [OPTION_DRY_RUN] = {FLAG("dry-run"), .type = OPTION_BOOL,
+                        .help = "only count what it would be done with"},
+    [OPTION_PACE] = {FLAG("pace"), INT(1, 10000),
+                     .help = "calls a second; default: 250"},
+    [OPTION_WAIT] = {FLAG("wait"), .type = OPTION_BOOL,
+                     .help = "wait until it has ended, and show how far it is"},
     [OPTION_ROLE] = {FLAG("role"), WORD("ROLE", role),
                      .help = "what its bearer may do"},
     [OPTION_EXPIRES] = {FLAG("expires"), DURATION(1000, HOURS(87600), 1000),

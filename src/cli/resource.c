@@ -55,21 +55,25 @@ channel_path(const struct command_line *line, const char *fmt, ...)
     return path;
 }
 
-/* As the server takes it: a duration is so long ago. */
+const char *
+resource_time(const struct command_line *line, enum option_id id, char room[TIME_TEXT])
+{
+    const char *text = option_text(&line->options, id);
+    msec_t ago;
+
+    if (!text || !value_duration(text, 1000, &ago))
+        return text;
+    msec_t now_ms = clock_wall_us(&clock_system) / 1000;
+    time_format(room, ago < now_ms ? now_ms - ago : 0);
+    return room;
+}
+
 void
 path_add_time(struct buf *path, const char *name, const struct command_line *line,
               enum option_id id)
 {
-    const char *text = option_text(&line->options, id);
-    char then[TIME_TEXT];
-    msec_t ago;
-
-    if (text && value_duration(text, 1000, &ago)) {
-        msec_t now_ms = clock_wall_us(&clock_system) / 1000;
-        time_format(then, ago < now_ms ? now_ms - ago : 0);
-        text = then;
-    }
-    path_add_query(path, name, text);
+    char room[TIME_TEXT];
+    path_add_query(path, name, resource_time(line, id, room));
 }
 
 void

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/json_out.h"
+#include "base/timefmt.h"
 #include "cli/command.h"
 #include "cli/table.h"
 
@@ -42,6 +43,10 @@ int resource_do(const struct command_line *line, const char *method, struct buf 
 
 /* Adds --type, --subscription, --since and --until to a path. */
 void resource_filter(const struct command_line *line, struct buf *path);
+/* The time of an option as the server takes it: a duration is so long ago. NULL: it is
+ * not given. */
+const char *resource_time(const struct command_line *line, enum option_id id,
+                          char room[TIME_TEXT]);
 /* Adds the time of an option, if it is given. */
 void path_add_time(struct buf *path, const char *name, const struct command_line *line,
                    enum option_id id);

@@ -1,7 +1,9 @@
 // Many calls mended in one action: replayed, tried again, cancelled; by jobs that outlive the program.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import test from 'node:test';
-import { Receiver, Server, click, eventually } from './harness.mjs';
+import { BIN, Receiver, Server, cleanEnv, click, eventually, run as command, within } from './harness.mjs';
 
 const FAST = ['--drain-rate', '0', '--drain-total', '0'];
 const ONCE = { maxRetries: 0 };
@@ -226,6 +228,58 @@ test('what is asked for wrongly is said with its place', async (t) => {
   }
   assert.equal((await server.call('POST', `${at}/webhooks/wh_0000000000001/replay`, { body: { since: START } })).status, 404);
   assert.equal((await server.call('POST', `${at}/calls/retry`, { body: { webhook: 'wh_0000000000001' } })).status, 404);
+});
+
+test('the command line replays, retries and cancels, and waits for it', async (t) => {
+  const answer = { status: 500 };
+  const { channel, receiver, at } = await setting(t, (res) => res.writeHead(answer.status).end());
+  const webhook = await server.webhook(channel, receiver.url, { retry: ONCE });
+  const ids = await server.send(channel, clicks(channel, 12));
+  for (const id of ids) await server.callOf(channel, id, 'failed');
+  answer.status = 204;
+  const env = { PUSHWIRE_URL: server.url, PUSHWIRE_KEY: server.key };
+  const told = async (...args) => {
+    const { code, stdout, stderr } = await command([...args, '--channel', channel], { env });
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  assert.equal(await told('call', 'retry', '--failed', '--dry-run'), '12 calls fit; nothing was done.\n');
+  const [one, two, three] = await server.list(`${at}/calls?state=failed`);
+  assert.equal(await told('call', 'retry', one._id), 'will be tried now\n');
+  assert.equal(await told('call', 'retry', two._id, three._id, '--wait'), '2 calls put in order.\n');
+  assert.equal(await told('call', 'retry', '--webhook', webhook._id, '--error', '500', '--wait'), '9 calls put in order.\n');
+  const id = (await told('webhook', 'replay', webhook._id, '--since', '1h', '--type', 'click', '--pace', '1')).split(' ')[0];
+  assert.match(await told('job', 'list'), new RegExp(`${id} +replay +running`));
+  assert.equal(await told('job', 'pause', id), 'paused\n');
+  assert.match(await told('job', 'show', id), /state: +paused/);
+  assert.equal(await told('job', 'resume', id), 'running\n');
+  assert.equal(await told('job', 'cancel', id), 'cancelled\n');
+  const gone = await command(['job', 'wait', id, '--channel', channel], { env });
+  assert.equal(gone.code, 1);
+  assert.match(gone.stdout, /^The job is cancelled\. \d+ calls? put in order/);
+  const json = JSON.parse(await told('webhook', 'replay', webhook._id, '--since', '1h', '--state', 'missing', '--wait', '--json'));
+  assert.deepEqual([json.state, json.done], ['done', 0]);
+  await server.must('PATCH', `${at}/webhooks/${webhook._id}`, { body: { enabled: false } });
+  await server.send(channel, clicks(channel, 3));
+  assert.equal(await told('call', 'cancel', '--webhook', webhook._id, '--wait'), '3 calls cancelled.\n');
+  for (const words of [['call', 'retry'], ['call', 'cancel', one._id, '--since', '1h'], ['call', 'cancel', '--state', 'held'],
+    ['webhook', 'replay', webhook._id], ['webhook', 'replay', webhook._id, '--since', '1h', '--state', 'waiting']]) {
+    assert.equal((await command([...words, '--channel', channel], { env })).code, 2, words.join(' '));
+  }
+});
+
+test('a terminal shows how far a job is', async (t) => {
+  const { channel, receiver } = await setting(t);
+  await server.send(channel, clicks(channel, 60));
+  const webhook = await server.webhook(channel, receiver.url);
+  const script = 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
+  const child = spawn('python3', ['-c', script, BIN, 'webhook', 'replay', webhook._id, '--channel', channel, '--since', '1h', '--pace', '40', '--wait'],
+    { env: { ...cleanEnv({ PUSHWIRE_URL: server.url, PUSHWIRE_KEY: server.key }), COLUMNS: '80' }, stdio: ['ignore', 'pipe', 'inherit'] });
+  let said = '';
+  child.stdout.on('data', (part) => { said += part; });
+  const [code] = await within(once(child, 'close'), 'the program in its terminal');
+  assert.equal(code, 0, said);
+  assert.match(said, /\r\[[#-]+\] +\d+ %  \d+ calls[^]*\r\[#+\] 100 %  60 calls[^\r]*\x1b\[K\r\n60 calls put in order\./);
 });
 
 test('the server ends cleanly', async () => {
