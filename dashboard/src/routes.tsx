@@ -1,12 +1,20 @@
 // The pages, by address. A new one is a row here and a file in pages/.
 import type { ComponentType } from 'preact';
 import type { Params } from './lib/router';
+import { CallPage } from './pages/call';
+import { Calls } from './pages/calls';
 import { ChannelPage } from './pages/channel';
 import { ChannelSettings } from './pages/channel-settings';
 import { Channels } from './pages/channels';
+import { EventPage, Events } from './pages/events';
+import { JobPage, Jobs } from './pages/jobs';
 import { Keys } from './pages/keys';
+import { Live } from './pages/live';
 import { Notices } from './pages/notices';
+import { NotificationPage, Notifications } from './pages/notifications';
 import { Overview } from './pages/overview';
+import { Replay } from './pages/replay';
+import { SubscriptionPage, Subscriptions } from './pages/subscriptions';
 import { WebhookPage } from './pages/webhook';
 import { EditWebhook, NewWebhook } from './pages/webhook-form';
 import { Webhooks } from './pages/webhooks';
@@ -31,6 +39,18 @@ export const routes: Route[] = [
   { path: '/c/:c/webhooks/new', page: NewWebhook, under: '/c/:c/webhooks' },
   { path: '/c/:c/webhooks/:w', page: WebhookPage, under: '/c/:c/webhooks' },
   { path: '/c/:c/webhooks/:w/edit', page: EditWebhook, under: '/c/:c/webhooks' },
+  { path: '/c/:c/events', page: Events, nav: { text: 'Events', icon: 'events' } },
+  { path: '/c/:c/events/:e', page: EventPage, under: '/c/:c/events' },
+  { path: '/c/:c/calls', page: Calls, nav: { text: 'Calls', icon: 'calls' } },
+  { path: '/c/:c/calls/:id', page: CallPage, under: '/c/:c/calls' },
+  { path: '/c/:c/live', page: Live, nav: { text: 'Live', icon: 'live' } },
+  { path: '/c/:c/jobs', page: Jobs, nav: { text: 'Jobs', icon: 'jobs' } },
+  { path: '/c/:c/jobs/:j', page: JobPage, under: '/c/:c/jobs' },
+  { path: '/c/:c/replay', page: Replay, under: '/c/:c/jobs' },
+  { path: '/c/:c/subscriptions', page: Subscriptions, nav: { text: 'Subscriptions', icon: 'people' } },
+  { path: '/c/:c/subscriptions/:s', page: SubscriptionPage, under: '/c/:c/subscriptions' },
+  { path: '/c/:c/notifications', page: Notifications, nav: { text: 'Notifications', icon: 'send' } },
+  { path: '/c/:c/notifications/:n', page: NotificationPage, under: '/c/:c/notifications' },
   { path: '/c/:c/notices', page: Notices, nav: { text: 'Notices', icon: 'bell' } },
   { path: '/c/:c/settings', page: ChannelSettings, nav: { text: 'Settings', icon: 'settings' } },
 ];

@@ -98,10 +98,10 @@ async function fetchOnce(method: string, path: string, ask: Ask): Promise<Respon
   }
 }
 
-export async function request<T>(method: string, path: string, ask: Ask = {}): Promise<T> {
+async function answered(method: string, path: string, ask: Ask): Promise<Response> {
   for (let tries = 1; ; tries++) {
     const answer = await fetchOnce(method, path, ask);
-    if (answer.ok) return (answer.status === 204 ? undefined : await answer.json()) as T;
+    if (answer.ok) return answer;
     const problem = await problemOf(answer);
     const wait = Number(answer.headers.get('Retry-After'));
     const again = (answer.status === 503 || answer.status === 429) && wait > 0 && wait <= LONGEST_WAIT_S;
@@ -114,8 +114,14 @@ export async function request<T>(method: string, path: string, ask: Ask = {}): P
   }
 }
 
+export async function request<T>(method: string, path: string, ask: Ask = {}): Promise<T> {
+  const answer = await answered(method, path, ask);
+  return (answer.status === 204 ? undefined : await answer.json()) as T;
+}
+
 export const api = {
   get: <T>(path: string, query?: Query, signal?: AbortSignal) => request<T>('GET', path, { query, signal }),
+  text: async (path: string, signal?: AbortSignal) => (await answered('GET', path, { signal })).text(), // to the byte
   post: <T>(path: string, body?: unknown) => request<T>('POST', path, { body }),
   put: <T>(path: string, body: unknown) => request<T>('PUT', path, { body }),
   patch: <T>(path: string, body: unknown) => request<T>('PATCH', path, { body }),

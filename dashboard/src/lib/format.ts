@@ -50,6 +50,10 @@ export function exactTime(iso: string): string {
   return Number.isNaN(time.getTime()) ? iso : exact.format(time);
 }
 
+// A sentence of the server's with the times in it as they are here.
+export const withTimes = (text: string | undefined) =>
+  text?.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (iso) => exactTime(iso));
+
 export function relative(iso: string, nowMs: number): string {
   const ms = new Date(iso).getTime() - nowMs;
   if (Number.isNaN(ms)) return iso;
@@ -64,6 +68,11 @@ export const printable = (text: string) =>
   // eslint-disable-next-line no-control-regex
   text.replace(/[\u0000-\u0008\u000b-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
     .replace(/[\u007f-\u009f]/g, '\u2421');
+
+// In a block of code, where lines stand below each other, also what would turn their direction.
+export const plain = (text: string) =>
+  printable(text).replace(/[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g,
+    (c) => `⟨U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}⟩`);
 
 // A form's time, in the browser's zone, and the API's.
 export function toIso(local: string): string | null {

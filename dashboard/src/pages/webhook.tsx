@@ -92,6 +92,11 @@ function Actions({ webhook, path, onOpen, onChange }: {
         <Button icon="eye" reason={reason} onClick={() => onOpen('secret')}>Show secret</Button>
         <Button icon="retry" reason={reason} onClick={() => onOpen('rotate')}>Rotate secret</Button>
         <LinkButton icon="calls" to={hrefWith(['c', channel, 'calls'], { webhook: _id })}>Calls</LinkButton>
+        {!reason && (
+          <LinkButton icon="jobs" to={hrefWith(['c', channel, 'replay'], { webhook: _id, range: webhook.failingSince && 'failing' })}>
+            Replay
+          </LinkButton>
+        )}
         <Button icon="trash" kind="danger" reason={reason} onClick={() => onOpen('delete')}>Delete</Button>
       </div>
       <ErrorBox error={enable.error} />

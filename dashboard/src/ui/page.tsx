@@ -90,11 +90,11 @@ export function ErrorBox({ error, retry, title }: { error: unknown; retry?: () =
 }
 
 export function Note({ tone = 'info', icon, children, action }: {
-  tone?: 'info' | 'warn' | 'good'; icon?: IconName; children: ComponentChildren; action?: ComponentChildren;
+  tone?: 'info' | 'warn' | 'good' | 'bad'; icon?: IconName; children: ComponentChildren; action?: ComponentChildren;
 }) {
   return (
     <div class={`note ${tone}`}>
-      <Icon name={icon ?? (tone === 'good' ? 'check' : tone === 'warn' ? 'warning' : 'info')} />
+      <Icon name={icon ?? (tone === 'good' ? 'check' : tone === 'warn' || tone === 'bad' ? 'warning' : 'info')} />
       <div>{children}</div>
       {action}
     </div>
