@@ -248,6 +248,26 @@ read_after(struct query *query, const char *value, struct err *err)
     return 0;
 }
 
+/* ---- of figures ---- */
+
+const char *
+query_range_name(enum query_range range)
+{
+    static const char *const names[RANGES] = {"hour", "day", "week"};
+    return names[range];
+}
+
+static int
+read_range(struct query *query, const char *value, struct err *err)
+{
+    for (int range = 0; range < RANGES; range++)
+        if (strcmp(value, query_range_name((enum query_range)range)) == 0) {
+            query->range = (enum query_range)range;
+            return 0;
+        }
+    return err_set(err, E_INVALID, "range must be hour, day or week");
+}
+
 /* ---- of subscriptions ---- */
 
 #define VALUE_MAX 1000 /* bytes of a value that is looked for */
@@ -374,6 +394,7 @@ static const struct parameter {
     {"kind", QUERY_KIND, read_kind},
     {"after", QUERY_AFTER, read_after},
     {"follow", QUERY_FOLLOW, read_follow},
+    {"range", QUERY_RANGE, read_range},
 };
 
 struct reading {
@@ -431,6 +452,7 @@ query_read(struct query *query, const struct httpd_req *req, uint32_t allowed,
         .before_key = UINT64_MAX,
         .kinds = KIND_EVENT | KIND_ATTEMPT,
         .follow = true,
+        .range = RANGE_DAY,
     };
     struct reading reading = {.query = &fresh, .allowed = allowed, .err = err};
 

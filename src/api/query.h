@@ -30,6 +30,7 @@ enum {
     QUERY_KIND = 1 << 20,
     QUERY_AFTER = 1 << 21,
     QUERY_FOLLOW = 1 << 22,
+    QUERY_RANGE = 1 << 23,
     QUERY_FREE = 1 << 30, /* whatever it is: the handler looks for itself */
     QUERY_PAGE = QUERY_LIMIT | QUERY_CURSOR,
     QUERY_EVENTS = QUERY_PAGE | QUERY_TYPE | QUERY_SUBSCRIPTION | QUERY_NOTIFICATION |
@@ -43,6 +44,10 @@ enum {
 };
 
 enum { KIND_EVENT = 1 << 0, KIND_ATTEMPT = 1 << 1 };
+
+/* Of figures. */
+enum query_range { RANGE_HOUR, RANGE_DAY, RANGE_WEEK, RANGES };
+const char *query_range_name(enum query_range range);
 
 #define QUERY_LIMIT_DEFAULT 50
 #define QUERY_LIMIT_MAX     200
@@ -65,6 +70,7 @@ struct query {
     uint32_t kinds;    /* KIND_* */
     const char *after; /* NULL = not given */
     bool follow;
+    enum query_range range;
     /* of subscriptions; their texts are the request's */
     bool inactive; /* when given */
     bool emit;     /* events=true: make events */

@@ -58,6 +58,8 @@ struct api_request {
         struct engine_jobs jobs;
         struct engine_counts counts;
         struct engine_backup backup;
+        struct engine_stats stats;
+        struct engine_webhook_stats webhook_stats;
         struct engine_touch touch;
         struct engine_subscriptions subscriptions;
         struct engine_subscription_count subscription_count;

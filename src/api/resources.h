@@ -74,6 +74,10 @@ void keys_create(struct api_request *r);
 void keys_list(struct api_request *r);
 void keys_delete(struct api_request *r);
 
+/* stats.c */
+void stats_show(struct api_request *r); /* of a channel, or of all */
+void stats_webhooks(struct api_request *r);
+
 /* backup.c */
 void backup_make(struct api_request *r);
 

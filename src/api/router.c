@@ -48,6 +48,9 @@ static const struct route routes[] = {
      webhooks_list, 0},
     {"POST", CHANNEL "/webhooks", ROUTE_KEYED, MAY_MANAGE, ROUTE_JSON, 0,
      webhooks_create, 0},
+    /* before {w} */
+    {"GET", CHANNEL "/webhooks/stats", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY,
+     QUERY_PAGE | QUERY_RANGE, stats_webhooks, 0},
     {"GET", CHANNEL "/webhooks/{w}", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY, 0,
      webhooks_show, 0},
     {"PATCH", CHANNEL "/webhooks/{w}", ROUTE_KEYED, MAY_MANAGE, ROUTE_JSON, 0,
@@ -60,6 +63,11 @@ static const struct route routes[] = {
      ROUTE_JSON_OR_EMPTY, 0, webhooks_rotate, 0},
     {"POST", CHANNEL "/webhooks/{w}/test", ROUTE_KEYED, MAY_MANAGE, ROUTE_JSON_OR_EMPTY,
      0, events_test, 0},
+
+    {"GET", CHANNEL "/stats", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY,
+     QUERY_RANGE | QUERY_WEBHOOK, stats_show, 0},
+    {"GET", "/v1/stats", ROUTE_NARROW, MAY_READ, ROUTE_NO_BODY, QUERY_RANGE, stats_show,
+     0},
 
     {"GET", CHANNEL "/subscriptions", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY,
      QUERY_SUBSCRIPTIONS, subscriptions_list, 0},

@@ -17,6 +17,7 @@
 #include "core/channel.h"
 #include "core/event.h"
 #include "core/explain.h"
+#include "core/figures.h"
 #include "core/job.h"
 #include "core/key.h"
 #include "core/record.h"
@@ -433,6 +434,48 @@ struct engine_jobs {
 void engine_put_job(struct engine *engine, struct engine_job *put);
 void engine_steer_job(struct engine *engine, struct engine_steer *steer);
 void engine_jobs(struct engine *engine, struct engine_jobs *list);
+
+/* ---- figures; see store_stats and store_webhook_stats ---- */
+
+struct engine_backlog {
+    uint64_t waiting;
+    uint64_t held;
+    msec_t oldest_due_ms; /* steady: since when a call is due; MSEC_NEVER = none is */
+};
+
+struct engine_stats {
+    uint64_t channel; /* 0 = all */
+    uint64_t webhook; /* 0 = the channel's own */
+    enum figures_step step;
+    msec_t since_ms; /* steady, when the first step begins */
+    size_t n_steps;
+    /* By time, on the store's thread; only for steps in which there was something. */
+    void (*each)(struct engine_stats *stats, msec_t at_ms,
+                 const struct figures *figures);
+    void (*done)(struct engine_stats *stats);
+    int result;
+    struct engine_backlog backlog;
+    void *private;
+};
+
+struct engine_webhook_stats {
+    uint64_t channel;
+    const uint64_t *webhooks; /* ascending; until done */
+    size_t n;
+    enum figures_step step;
+    msec_t since_ms;
+    size_t n_steps;
+    /* In their order, on the store's thread. */
+    void (*each)(struct engine_webhook_stats *stats, size_t i,
+                 const struct figures *figures, const struct engine_backlog *backlog);
+    void (*done)(struct engine_webhook_stats *stats);
+    int result;
+    size_t n_done; /* so many of them; the next ones take another request */
+    void *private;
+};
+
+void engine_stats(struct engine *engine, struct engine_stats *stats);
+void engine_webhook_stats(struct engine *engine, struct engine_webhook_stats *stats);
 
 /* May a webhook have this URL? Gives the form in which it is kept; or E_INVALID with a
  * sentence. The rule is send's. */

@@ -145,6 +145,7 @@ memory_append_rows(struct memory_store *m, uint64_t channel,
     if (n_events)
         memory_feed_event(m, channel);
     size_t c = 0;
+    memory_note_new(m, channel, 0, n_events);
     for (size_t i = 0; i < n_events; i++) {
         struct memory_event *event = xcalloc(1, sizeof(*event));
         event->channel = channel;
@@ -155,8 +156,10 @@ memory_append_rows(struct memory_store *m, uint64_t channel,
             .subscription = memory_own(events[i].subscription),
             .body = memory_own(events[i].body),
         };
-        for (; c < n_calls && calls[c].event == base + i; c++)
+        for (; c < n_calls && calls[c].event == base + i; c++) {
             memory_call_add(event, calls[c].webhook);
+            memory_note_new(m, channel, calls[c].webhook, 1);
+        }
         MEMORY_GROW(m->events, m->n_events);
         m->events[m->n_events++] = event;
     }
@@ -245,8 +248,11 @@ memory_settle(struct memory_store *m, struct store_op *op)
         MEMORY_GROW(call->log, call->n_log);
         call->log[call->n_log++] = attempt;
 
-        if (call->state == CALL_WAITING)
+        bool moves = call->state == CALL_WAITING;
+        if (moves)
             settle_call(m, call, result);
+        memory_note_attempt(m, event->channel, result->webhook, &attempt,
+                            moves && call->state == CALL_FAILED);
         memory_feed_outcome(m, event, call);
     }
 }
@@ -310,6 +316,8 @@ static const struct {
     [STORE_STEER_JOB] = {true, memory_steer_job},
     [STORE_JOBS] = {false, memory_jobs},
     [STORE_STEP_JOBS] = {true, memory_step_jobs},
+    [STORE_STATS] = {false, memory_stats},
+    [STORE_WEBHOOK_STATS] = {false, memory_webhook_stats},
 };
 
 static void
@@ -515,6 +523,7 @@ memory_close(struct store *store)
     free(m->webhooks);
     free(m->channels);
     free(m->keys);
+    free(m->notes);
     free(m);
 }
 

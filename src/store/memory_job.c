@@ -294,6 +294,7 @@ act(struct step *step, struct memory_event *event, uint64_t webhook,
     } else {
         if (!call) {
             memory_call_add(event, webhook);
+            memory_note_new(step->m, event->channel, webhook, 1);
             call = memory_call(event, webhook);
         } else if (call->state != CALL_WAITING) {
             call->state = call_move(call->state, CALL_WAITING);

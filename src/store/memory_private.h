@@ -53,6 +53,17 @@ struct memory_outcome {
     msec_t due_ms;
 };
 
+/* Something that figures count. */
+struct memory_note {
+    msec_t at_ms; /* steady */
+    uint32_t channel;
+    uint32_t webhook; /* 0 = events that came in */
+    uint32_t n;       /* events; calls that were made; 0 = an attempt */
+    uint32_t took_us;
+    bool ok;
+    bool exhausted;
+};
+
 struct memory_store {
     struct store store;
     struct clock *clock;
@@ -85,6 +96,8 @@ struct memory_store {
     size_t n_reports;
     struct job *jobs; /* likewise by number; 0 = gone */
     size_t n_jobs;
+    struct memory_note *notes; /* by time */
+    size_t n_notes;
 
     struct store_op *head;
     struct store_op *tail;
@@ -174,3 +187,12 @@ void memory_event_read(struct memory_store *m, struct store_op *op);
 void memory_calls(struct memory_store *m, struct store_op *op);
 void memory_call_read(struct memory_store *m, struct store_op *op);
 void memory_counts(struct memory_store *m, struct store_op *op);
+
+/* memory_stats.c */
+/* Events of a channel (webhook 0), or calls of a webhook. */
+void memory_note_new(struct memory_store *m, uint64_t channel, uint64_t webhook,
+                     size_t n);
+void memory_note_attempt(struct memory_store *m, uint64_t channel, uint64_t webhook,
+                         const struct attempt_record *attempt, bool exhausted);
+void memory_stats(struct memory_store *m, struct store_op *op);
+void memory_webhook_stats(struct memory_store *m, struct store_op *op);

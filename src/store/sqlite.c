@@ -407,6 +407,7 @@ sqlite_close(struct store *store)
         close(s->lock_fd);
     sqlite_cache_free(s);
     sqlite_feed_fini(&s->feed);
+    sqlite_figures_free(s);
     sqlite_queue_fini(&s->queue);
     free(s->path);
     free(s->wal_path);

@@ -11,6 +11,7 @@ void
 sqlite_cache_free(struct sqlite_store *s)
 {
     size_t at = 0;
+    sqlite_figures_detach(s);
     for (struct sqlite_webhook *w; (w = map_next(&s->webhooks, &at)) != NULL;) {
         free(w->reason);
         free(w);
@@ -215,6 +216,8 @@ sqlite_cache_load(struct sqlite_store *s)
         rc = cache_channels(s);
     if (rc == 0)
         rc = cache_webhooks(s);
+    if (rc == 0)
+        rc = sqlite_figures_load(s);
     return rc;
 }
 
@@ -303,6 +306,9 @@ channel_set(struct sqlite_store *s, const struct channel *channel)
     int rc = run_with_settings(s, channel);
     kept->trial_ends_ms = channel->trial_ends_ms;
     if (rc < 0 || !channel->deleted)
+        return rc;
+    rc = sqlite_figures_drop_channel(s, channel->number);
+    if (rc < 0)
         return rc;
 
     sqlite_key(s, STMT_CHANNEL_WEBHOOKS_DELETE, 1, channel->number);
@@ -441,6 +447,8 @@ sqlite_put_webhook(struct sqlite_store *s, struct store_op *op)
         rc = webhook_add(s, webhook);
     if (rc == 0)
         rc = webhook_set(s, webhook);
+    if (rc == 0 && webhook->deleted)
+        rc = sqlite_figures_drop_webhook(s, webhook->number);
     if (rc < 0)
         return rc;
     if (!kept)

@@ -22,6 +22,8 @@
  *   sqlite_registry.c  lists of subscriptions; notifications
  *   sqlite_retention.c  what has ended goes when its time is over
  *   sqlite_feed.c    what happens in a channel, in its order
+ *   sqlite_figures.c  what is counted, and how it comes into rows
+ *   sqlite_stats.c   how that is read
  *   sqlite_backup.c  a copy of everything while the store runs
  *   sqlite_job.c     jobs as rows
  *   sqlite_step.c    what jobs do, a step at a time
@@ -35,6 +37,7 @@
 #include "base/map.h"
 #include "core/change.h"
 #include "core/vault.h"
+#include "store/sqlite_figures.h"
 #include "store/sqlite_sum.h"
 #include "store/store.h"
 
@@ -130,6 +133,15 @@ enum sqlite_stmt {
     STMT_JOB_CALLS,
     STMT_JOB_CALLS_ENDED,
     STMT_JOB_WAITING,
+    STMT_ROLLUP_GET,
+    STMT_ROLLUP_PUT,
+    STMT_ROLLUP_PURGE,
+    STMT_ROLLUP_DROP,
+    STMT_ROLLUP_GONE_ADD,
+    STMT_ROLLUP_GONE_ADD_ALL,
+    STMT_ROLLUP_GONE_GET,
+    STMT_ROLLUP_GONE_DONE,
+    STMT_OLDEST_DUE,
     STMTS
 };
 
@@ -148,6 +160,9 @@ struct sqlite_channel {
     bool fed;                            /* by the open group */
     struct sqlite_channel *next_fed;
     size_t first_told, last_told; /* its outcomes in the open group; 0 = none */
+    uint64_t came;                /* events, by the open group */
+    struct sqlite_channel *next_came;
+    struct sqlite_account *account; /* of this minute; NULL = nothing yet */
 };
 
 struct sqlite_webhook {
@@ -164,6 +179,8 @@ struct sqlite_webhook {
     bool touched;
     struct sqlite_webhook *next_touched;
     struct sqlite_webhook *next_unswept; /* deleted, with calls stored as waiting */
+    uint64_t made, exhausted;            /* calls, by the open group */
+    struct sqlite_account *account;      /* of this minute; NULL = nothing yet */
 };
 
 enum sqlite_wait { AWAKE, ASLEEP, LINGERING };
@@ -270,6 +287,7 @@ struct sqlite_store {
     struct sqlite_channel *unswept_channels;
     struct sqlite_retention retention;
     struct sqlite_feed feed;
+    struct sqlite_figures figures;
     uint64_t config;
     uint64_t last_key;            /* of an event, or of a row of the feed */
     msec_t steady_ms;             /* as last written */
@@ -289,6 +307,7 @@ struct sqlite_store {
         msec_t steady_ms;
         msec_t idempotency_oldest_ms;
         struct sqlite_retention retention;
+        struct sqlite_figures_at figures;
     } group;
 
     struct sqlite_space space;

@@ -13,6 +13,9 @@ _Static_assert(VERDICT_OK == 0 && VERDICT_TEMPORARY == 1 && VERDICT_GONE == 2,
 _Static_assert(ROLE_ADMIN == 0 && ROLE_MANAGE == 1 && ROLE_INGEST == 2 &&
                    ROLE_READ == 3,
                "the roles' numbers are on disk");
+_Static_assert(FIGURES_MINUTE == 0 && FIGURES_HOUR == 1 && OF_ALL == 0 &&
+                   OF_CHANNEL == 1 && OF_WEBHOOK == 2,
+               "the numbers of figures' steps, and of whose they are, are on disk");
 
 /* Step n leads from schema n to n + 1. Steps are only ever added.
  *
@@ -158,6 +161,19 @@ static const char *const steps[] = {
     "CREATE INDEX job_channel ON job(channel);"
     "CREATE INDEX job_running ON job(next_ms) WHERE state = 0;"
     "CREATE INDEX job_finished ON job(finished_ms) WHERE state >= 2;",
+    /* Time comes first: what is written at a time lies together, and so does what goes.
+     * A step, or one webhook's row of it, is found by its key. rollup_gone says whose
+     * rows are still to go. */
+    "CREATE TABLE rollup("
+    "  step INTEGER NOT NULL, at_ms INTEGER NOT NULL, whose INTEGER NOT NULL,"
+    "  number INTEGER NOT NULL, events INTEGER NOT NULL, succeeded INTEGER NOT NULL,"
+    "  failed INTEGER NOT NULL, exhausted INTEGER NOT NULL, max_us INTEGER NOT NULL,"
+    "  took BLOB NOT NULL, PRIMARY KEY(step, at_ms, whose, number))"
+    " WITHOUT ROWID, STRICT;"
+
+    "CREATE TABLE rollup_gone("
+    "  whose INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY(whose, number))"
+    " WITHOUT ROWID, STRICT;",
 };
 
 _Static_assert(JOB_REPLAY == 0 && JOB_RETRY == 1 && JOB_CANCEL == 2 &&
@@ -473,4 +489,27 @@ const char *const sqlite_sql[STMTS] = {
     [STMT_JOB_WAITING] = "SELECT due_ms, event FROM call WHERE state = 0"
                          " AND webhook = ?1 AND (due_ms, event) > (?2, ?3)"
                          " ORDER BY due_ms, event",
+    [STMT_ROLLUP_GET] =
+        "SELECT events, succeeded, failed, exhausted, max_us, took FROM rollup"
+        " WHERE step = ?1 AND at_ms = ?2 AND whose = ?3 AND number = ?4",
+    [STMT_ROLLUP_PUT] =
+        "INSERT OR REPLACE INTO rollup(step, at_ms, whose, number, events, succeeded,"
+        " failed, exhausted, max_us, took)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [STMT_ROLLUP_PURGE] =
+        "DELETE FROM rollup WHERE (step, at_ms, whose, number) IN (SELECT step, at_ms,"
+        " whose, number FROM rollup WHERE step = ?1 AND at_ms < ?2 LIMIT ?3)",
+    [STMT_ROLLUP_DROP] = "DELETE FROM rollup WHERE step = ?1 AND at_ms = ?2"
+                         " AND whose = ?3 AND number = ?4",
+    [STMT_ROLLUP_GONE_ADD] = "INSERT OR IGNORE INTO rollup_gone(whose, number)"
+                             " VALUES(?1, ?2)",
+    [STMT_ROLLUP_GONE_ADD_ALL] =
+        "INSERT OR IGNORE INTO rollup_gone(whose, number) SELECT ?1, number"
+        " FROM webhook WHERE channel = ?2 AND deleted = 0",
+    [STMT_ROLLUP_GONE_GET] = "SELECT whose, number FROM rollup_gone"
+                             " WHERE whose >= 0 ORDER BY whose, number LIMIT 1",
+    [STMT_ROLLUP_GONE_DONE] = "DELETE FROM rollup_gone WHERE whose = ?1"
+                              " AND number = ?2",
+    [STMT_OLDEST_DUE] = "SELECT due_ms FROM call WHERE state = 0 AND webhook = ?1"
+                        " ORDER BY due_ms LIMIT 1",
 };

@@ -46,6 +46,10 @@
 #define SWEEP_IDLE 500
 #define SWEEP_BUSY 50
 
+/* Accounts of figures that are written out, likewise. */
+#define FIGURES_IDLE 128
+#define FIGURES_BUSY 16
+
 /* ---- groups ---- */
 
 int
@@ -67,6 +71,7 @@ sqlite_group_begin(struct sqlite_store *s)
     s->group.steady_ms = s->steady_ms;
     s->group.idempotency_oldest_ms = s->idempotency_oldest_ms;
     s->group.retention = s->retention;
+    s->group.figures = s->figures.at;
     return 0;
 }
 
@@ -103,6 +108,7 @@ group_commit(struct sqlite_store *s)
         return rc;
     metric_observe(METRIC_COMMIT_SECONDS, clock_mono_us(s->clock) - begin);
     metric_add(METRIC_COMMITS, 0, 1);
+    sqlite_figures_committed(s);
     group_forget_counts(s, false);
     s->group.open = false;
     sqlite_feed_end(s, true);
@@ -118,6 +124,7 @@ group_roll_back(struct sqlite_store *s, int reason)
     if (!s->group.open)
         return reason;
     s->group.open = false;
+    sqlite_figures_rolled_back(s);
     group_forget_counts(s, true);
     sqlite_feed_end(s, false);
     s->unswept = s->group.unswept;
@@ -127,6 +134,7 @@ group_roll_back(struct sqlite_store *s, int reason)
     s->steady_ms = s->group.steady_ms;
     s->idempotency_oldest_ms = s->group.idempotency_oldest_ms;
     s->retention = s->group.retention;
+    s->figures.at = s->group.figures;
     if (reason != E_FULL)
         return reason; /* what is broken is not touched again */
 
@@ -198,6 +206,8 @@ static const struct {
     [STORE_STEER_JOB] = {true, sqlite_steer_job},
     [STORE_JOBS] = {false, sqlite_jobs},
     [STORE_STEP_JOBS] = {true, sqlite_step_jobs},
+    [STORE_STATS] = {false, sqlite_stats},
+    [STORE_WEBHOOK_STATS] = {false, sqlite_webhook_stats},
 };
 
 static void
@@ -266,6 +276,8 @@ sweep_and_commit(struct sqlite_store *s)
         rc = sqlite_retention_ride(s, RETAIN_BUSY + (int)s->group.rows / 4);
     if (rc == 0)
         rc = sqlite_feed_trim(s, RETAIN_BUSY);
+    if (rc == 0)
+        rc = sqlite_figures_ride(s, FIGURES_BUSY + (int)s->group.rows / 4);
     return rc == 0 ? group_commit(s) : rc;
 }
 
@@ -299,10 +311,12 @@ write_group(struct sqlite_store *s, struct store_op **end)
 
 /* Whoever reads much waits in a line of their own. */
 static bool
-is_scan(struct store_op *op)
+is_scan(const struct sqlite_store *s, struct store_op *op)
 {
     if (op->kind == STORE_BACKUP || op->kind == STORE_FEED)
         return true;
+    if (op->kind == STORE_STATS || op->kind == STORE_WEBHOOK_STATS)
+        return sqlite_stats_are_long(s, op);
     return op->kind == STORE_SUBSCRIPTIONS &&
            container_of(op, struct store_subscriptions, op)->id.n == 0;
 }
@@ -331,7 +345,7 @@ perform_group(struct sqlite_store *s)
     while (s->pending != end) {
         struct store_op *op = s->pending;
         s->pending = op->next;
-        if (is_scan(op)) {
+        if (is_scan(s, op)) {
             leave_pending(s, op, 0);
             add_scan(s, op);
             continue;
@@ -416,8 +430,12 @@ idle_step(struct sqlite_store *s)
         return sqlite_commit_own(s, sqlite_feed_trim(s, RETAIN_IDLE)) == 0
                    ? FEED_REST_US
                    : sleep_us;
-    usec_t rest_us = sqlite_retention_idle(s, RETAIN_IDLE);
-    return rest_us < sleep_us ? rest_us : sleep_us;
+    const usec_t rests_us[] = {sqlite_figures_idle(s, FIGURES_IDLE),
+                               sqlite_retention_idle(s, RETAIN_IDLE)};
+    for (size_t i = 0; i < ARRAY_LEN(rests_us); i++)
+        if (rests_us[i] < sleep_us)
+            sleep_us = rests_us[i];
+    return sleep_us;
 }
 
 /* How long lists have to rest; 0 = not. When the store closes they wait for nobody. */
@@ -437,7 +455,8 @@ scan_step(struct sqlite_store *s)
     struct store_op *op = s->scans;
     s->scans = op->next;
     usec_t begin_us = clock_mono_us(s->clock);
-    if (op->kind == STORE_BACKUP && sqlite_backup_step(s, op))
+    if ((op->kind == STORE_BACKUP && sqlite_backup_step(s, op)) ||
+        (op->kind == STORE_STATS && sqlite_stats_step(s, op)))
         add_scan(s, op); /* behind the others: there is more of it */
     else
         complete(s, op);
@@ -474,6 +493,7 @@ work(struct sqlite_store *s)
         perform_group(s);
         checkpoint(s, CHECKPOINT_PAGES);
     }
+    sqlite_figures_stop(s);
     note_time(s, 1000);
 }
 

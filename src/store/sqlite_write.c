@@ -130,6 +130,7 @@ sqlite_call_add(struct sqlite_store *s, struct sqlite_webhook *webhook, uint64_t
     sqlite_int(s, add, 4, due_ms);
     s->group.rows++;
     sqlite_count(s, webhook, CALL_WAITING, 1);
+    sqlite_figures_made(webhook);
     return sqlite_run(s, add);
 }
 
@@ -144,6 +145,7 @@ sqlite_append_rows(struct sqlite_store *s, uint64_t channel,
     *first = key;
     if (rows->n_events)
         sqlite_feed_event(s, map_get(&s->channels, channel, 0));
+    sqlite_figures_came(s, sqlite_live_channel(s, channel), rows->n_events);
 
     size_t c = 0;
     struct sqlite_webhook *webhook = NULL;
@@ -232,6 +234,7 @@ attempt_add(struct sqlite_store *s, const struct sqlite_webhook *webhook,
     s->group.rows += 2;
     s->group.bytes += response.n;
     sqlite_feed_outcome(s, webhook->channel, &told);
+    sqlite_figures_attempt(s, webhook, attempt);
     return sqlite_run(s, add);
 }
 
@@ -260,6 +263,7 @@ call_settle(struct sqlite_store *s, struct sqlite_webhook *webhook,
     if (state != CALL_WAITING) {
         sqlite_count(s, webhook, CALL_WAITING, -1);
         sqlite_count(s, webhook, state, 1);
+        sqlite_figures_ended(webhook, state);
     }
     return 1;
 }

@@ -54,6 +54,8 @@ store_needs_room(struct store_op *op)
     case STORE_STEER_JOB:
     case STORE_JOBS:
     case STORE_BACKUP: /* looks for itself */
+    case STORE_STATS:
+    case STORE_WEBHOOK_STATS:
     case STORE_KINDS:
         break;
     }

@@ -11,10 +11,10 @@
  * grouped: one commit, one fsync, then all `done`s of the group in order. A read runs
  * when its turn to be done comes: it sees all writes submitted before it, and nothing
  * that is not committed. STORE_DUE comes last in its group: of a call that it shows,
- * the append's `done` has run before. STORE_SUBSCRIPTIONS, STORE_FEED and STORE_BACKUP
- * may come later than all that was submitted after it: the store gives lists a share of
- * its time, so that nobody who changes something waits for somebody who reads
- * everything.
+ * the append's `done` has run before. STORE_SUBSCRIPTIONS, STORE_FEED, STORE_BACKUP and
+ * those of figures may come later than all that was submitted after it: the store gives
+ * lists a share of its time, so that nobody who changes something waits for somebody
+ * who reads everything.
  *
  * result: 0, or
  *   E_FULL       the disk is full, or so nearly that nothing new is taken
@@ -39,6 +39,7 @@
 #include "base/err.h"
 #include "base/types.h"
 #include "core/channel.h"
+#include "core/figures.h"
 #include "core/key.h"
 #include "core/record.h"
 #include "core/webhook.h"
@@ -69,6 +70,8 @@ enum store_kind {
     STORE_STEER_JOB,
     STORE_JOBS,
     STORE_STEP_JOBS,
+    STORE_STATS,
+    STORE_WEBHOOK_STATS,
     STORE_KINDS
 };
 
@@ -435,6 +438,59 @@ struct store_counts {
     uint64_t calls[CALL_STATES];
     uint64_t disk_bytes;
     uint64_t disk_left; /* bytes that may still be written; UINT64_MAX = not watched */
+};
+
+/* ---- figures: what was counted, in steps of time ---- */
+
+/* Steps one after the other, the first of which begins at since_ms (steady). Figures
+ * are of when events came and attempts were recorded; those that are older than is kept
+ * are not there any more. After a crash the last ten seconds may be missing. */
+struct store_steps {
+    enum figures_step step;
+    msec_t since_ms;
+    size_t n;
+};
+
+/* What waits for a webhook, or for those of a channel, now. */
+struct store_backlog {
+    uint64_t waiting;
+    uint64_t held;
+    msec_t oldest_due_ms; /* steady: since when a call is due, of those that are not
+                             held; MSEC_NEVER = none is */
+};
+
+/* Figures of a webhook, of a channel or of all channels; of the last oldest_due_ms is
+ * not looked for (engine_gauges has it). E_NOT_FOUND: no such channel, or webhook in
+ * it. */
+struct store_stats {
+    struct store_op op;
+    uint64_t channel; /* 0 = all */
+    uint64_t webhook; /* 0 = the channel's own */
+    struct store_steps steps;
+    /* By time; only for steps in which there was something. */
+    void (*each)(struct store_stats *stats, msec_t at_ms,
+                 const struct figures *figures);
+    /* out */
+    struct store_backlog backlog;
+    /* the store's; 0 at submit */
+    uint64_t at;
+    bool counted;
+};
+
+/* Figures of webhooks of a channel, each of all steps together. One op reads at most
+ * STORE_STATS_MAX steps, and those of one webhook in any case. */
+#define STORE_STATS_MAX 8192
+
+struct store_webhook_stats {
+    struct store_op op;
+    uint64_t channel;         /* E_NOT_FOUND if there is none */
+    const uint64_t *webhooks; /* ascending; what is none of the channel's has nothing */
+    size_t n;
+    struct store_steps steps;
+    void (*each)(struct store_webhook_stats *stats, size_t i,
+                 const struct figures *figures, const struct store_backlog *backlog);
+    /* out: so many of them were read */
+    size_t n_done;
 };
 
 /* A copy of everything, made while others go on, in the lists' share of the time: the
