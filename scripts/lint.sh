@@ -37,8 +37,8 @@ cpp() {
 
 manual() {
     local page
-    for page in man/*.[1-9]; do
-        [ -e "$page" ] || continue
+    ninja --quiet -C build-lint manual || return 1
+    for page in build-lint/man/*.1; do
         # "style" would ask for a date in another form.
         mandoc -T lint -W warning "$page" || return 1
     done

@@ -50,7 +50,7 @@ const struct command_group command_groups[] = {
     {"listen", "receive calls, for development: check signatures, misbehave"},
     {"send", "send a sample event, or your own"},
     {"channel", "create, list, show, change, delete channels"},
-    {"webhook", "the same for a channel's webhooks; enable, disable, test, secrets"},
+    {"webhook", "create, list, show, change, delete webhooks; test, replay, secrets"},
     {"event", "list and show a channel's events"},
     {"call", "list, show, retry and cancel a channel's calls"},
     {"job", "list, show, pause, resume, cancel, wait for what is done with many calls"},
