@@ -23,8 +23,9 @@ static const char *const reason_texts[JOB_REASONS] = {
     [JOB_HELD] = "the webhook is disabled: its calls are held until it is enabled",
     [JOB_TRIAL_OVER] =
         "the channel's trial is over: its calls are held until it goes on",
-    [JOB_CROWDED] = "thousands of calls wait for the webhook: it goes on when some of "
-                    "them have gone",
+    [JOB_CROWDED] =
+        "a thousand calls wait for the webhook: it goes on when some of them "
+        "have gone",
     [JOB_NO_ROOM] = "the disk is nearly full: it goes on when there is room",
 };
 

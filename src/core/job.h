@@ -59,8 +59,9 @@ enum job_reason {
 #define JOBS_KEPT_MS     ((msec_t)30 * 24 * 3600 * 1000)
 
 /* While so many calls of a webhook wait, a job adds none to them: a replay of millions
- * is rows of one table, not of two. */
-#define JOB_CROWD 4096
+ * does not fill the disk, one that is cancelled soon ends, and an event that comes
+ * meanwhile has few before it even if it finds no room in memory. */
+#define JOB_CROWD 1024
 
 /* Among the states that a job looks for: a bit per shown call_state, and this for "the
  * webhook has no call for the event". Nothing is ever shown as in flight. */

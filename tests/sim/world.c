@@ -41,7 +41,7 @@ start_engine(struct sim *sim)
         .drain_rate = sim->drain_rate,
         .drain_total = sim->drain_total,
         .disable_after = sim->disable_after,
-        .sender_bytes = 256 * 1024,
+        .sender_bytes = sim->sender_bytes,
         .broken = broken,
         .broken_ctx = sim,
     };
@@ -61,6 +61,7 @@ sim_init(struct sim *sim, uint64_t seed)
         .policy = &retry_default,
         .window = SIM_WINDOW,
         .slots = 64,
+        .sender_bytes = 256 * 1024,
         .drain_rate = 250,
         .drain_total = 2500,
     };

@@ -71,6 +71,7 @@ struct sim {
     bool happened;          /* something did, since it was last looked at */
     /* of the engine; changed ones count after sim_crash */
     unsigned window, slots, host_window, drain_rate, drain_total;
+    size_t sender_bytes;
     msec_t disable_after;
     bool aborting;
     bool exact; /* no other load: a retry must come when it is due, not only after */
