@@ -142,12 +142,16 @@ export function CopyButton({ text, label = 'Copy', what }: { text: string; label
       toast.fail('The browser does not let this page copy: mark the text and copy it by hand.');
       return;
     }
-    toast.ok(`Copied ${what}.`);
     setDone(true);
     clearTimeout(timer.current);
     timer.current = window.setTimeout(() => setDone(false), 2000);
   };
-  return <Button small icon={done ? 'check' : 'copy'} label={`Copy ${what}`} onClick={() => void click()}>{done ? 'Copied' : label}</Button>;
+  return (
+    <>
+      <Button small icon={done ? 'check' : 'copy'} label={`${label} ${what}`} onClick={() => void click()}>{done ? 'Copied' : label}</Button>
+      <span class="hidden" role="status">{done && `Copied ${what}.`}</span>
+    </>
+  );
 }
 
 // What is secret: behind a button, or shown at once where it is shown once.

@@ -77,16 +77,17 @@ export function Chart(props: ChartProps) {
   latest.current = props;
 
   useEffect(() => {
+    const box = host.current!; // the page may be gone before its observers are
     const { at, lines } = latest.current;
     const data = [at.map((each) => new Date(each).getTime() / 1000), ...lines.map(({ values }) => values)];
     let plot: uPlot | null = null;
     const draw = () => {
       plot?.destroy();
-      plot = new uPlot(optionsOf(latest.current, host.current!.clientWidth || 300), data as uPlot.AlignedData, host.current!);
+      plot = new uPlot(optionsOf(latest.current, box.clientWidth || 300), data as uPlot.AlignedData, box);
     };
     draw();
-    const sized = new ResizeObserver(() => plot?.setSize({ width: host.current!.clientWidth, height: HEIGHT }));
-    sized.observe(host.current!);
+    const sized = new ResizeObserver(() => plot?.setSize({ width: box.clientWidth, height: HEIGHT }));
+    sized.observe(box);
     const stop = onColours(() => requestAnimationFrame(draw));
     return () => {
       stop();

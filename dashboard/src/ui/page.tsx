@@ -36,7 +36,7 @@ export function Page({ title, crumbs = [], actions, lead, children }: {
         </nav>
       )}
       <header class="page-head">
-        <h1 ref={heading} tabIndex={-1}><Text>{title}</Text></h1>
+        <h1 ref={heading} tabIndex={-1}><Text lines={4}>{title}</Text></h1>
         {actions && <div class="row actions">{actions}</div>}
       </header>
       {lead && <div class="lead">{lead}</div>}
