@@ -55,14 +55,13 @@ sip_round(uint64_t v[4])
 
 /* SipHash-1-3 (Aumasson and Bernstein). */
 uint64_t
-hash_bytes(const void *bytes, size_t n)
+hash_keyed(const uint64_t key[2], const void *bytes, size_t n)
 {
-    pthread_once(&secret_once, secret_make);
     uint64_t v[4] = {
-        secret[0] ^ UINT64_C(0x736f6d6570736575),
-        secret[1] ^ UINT64_C(0x646f72616e646f6d),
-        secret[0] ^ UINT64_C(0x6c7967656e657261),
-        secret[1] ^ UINT64_C(0x7465646279746573),
+        key[0] ^ UINT64_C(0x736f6d6570736575),
+        key[1] ^ UINT64_C(0x646f72616e646f6d),
+        key[0] ^ UINT64_C(0x6c7967656e657261),
+        key[1] ^ UINT64_C(0x7465646279746573),
     };
     const char *at = bytes;
     size_t left = n;
@@ -85,6 +84,13 @@ hash_bytes(const void *bytes, size_t n)
     for (int i = 0; i < 3; i++)
         sip_round(v);
     return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint64_t
+hash_bytes(const void *bytes, size_t n)
+{
+    pthread_once(&secret_once, secret_make);
+    return hash_keyed(secret, bytes, n);
 }
 
 /* ---- numbers ---- */

@@ -56,3 +56,5 @@ void *smap_next(const struct smap *map, size_t *at);
 
 uint64_t hash_u64(uint64_t a, uint64_t b);
 uint64_t hash_bytes(const void *bytes, size_t n); /* keyed (SipHash-1-3 or as good) */
+/* The same with a key of one's own, for what outlives the process. */
+uint64_t hash_keyed(const uint64_t key[2], const void *bytes, size_t n);

@@ -380,6 +380,8 @@ open_database(struct sqlite_store *s, const struct store_sqlite_options *options
         return rc;
     sqlite3_wal_hook(s->db, note_wal, s);
     rc = sqlite_cache_load(s);
+    if (rc == 0)
+        rc = sqlite_found_open(s);
     if (rc < 0)
         return err_set(err, rc, "%s/pushwire.db: %s", options->dir, s->broken_why);
     return 0;
@@ -408,6 +410,7 @@ sqlite_close(struct store *store)
     sqlite_cache_free(s);
     sqlite_feed_fini(&s->feed);
     sqlite_figures_free(s);
+    sqlite_found_close(s);
     sqlite_queue_fini(&s->queue);
     free(s->path);
     free(s->wal_path);

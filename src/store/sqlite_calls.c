@@ -3,7 +3,11 @@
  * takes the others where they are: what waits from the index of what is due (in another
  * order, hence collected and sorted; at most STORE_SCAN_MAX), what failed or was
  * cancelled from its own index, merged. A list with succeeded ones, or of too much that
- * waits, walks the channel's events and looks at their calls.
+ * waits, walks the channel's events and looks at their calls; where the index by which
+ * events are found knows what is asked for, it goes from one hit to the next.
+ *
+ * What looks at many rows does so in steps. Between two of them calls move, and events
+ * may go: a list shows each call where it is when it is looked at.
  */
 #include "store/sqlite_private.h"
 
@@ -12,13 +16,30 @@
 
 #include "base/mem.h"
 
+#define HITS_AT_ONCE 64
+
+/* What waits, in the order of the list. */
+struct waiting {
+    bool collected;
+    struct call_at *at;
+    size_t n;
+    size_t next;
+};
+
 struct walk {
     struct sqlite_store *s;
     struct store_calls *list;
     size_t n;
     size_t examined;
-    struct call_at last; /* examined; the next page begins behind it */
+    size_t budget;       /* rows that this step may look at */
+    struct call_at from; /* this step begins behind it */
+    struct call_at last; /* examined; what follows begins behind it */
     bool full;           /* there is more than this page holds */
+    bool paused;         /* more than this step may look at */
+    bool stepped;        /* this is not the first step */
+    bool by_events;      /* and not by the indexes of what waits and has ended */
+    size_t n_waiting;
+    struct waiting waiting;
     /* Of the event that was looked at last; 0 = of none. */
     uint64_t about_event;
     bool is_about;
@@ -44,14 +65,23 @@ shown_bit(const struct walk *walk, const struct sqlite_webhook *webhook,
     return bit(sqlite_shown(walk->s, webhook, stored));
 }
 
-/* Counts one row; false when the page ends before it. */
+static bool
+is_over(const struct walk *walk)
+{
+    return walk->full || walk->paused;
+}
+
+/* Counts one row; false when the page, or the step, ends before it. */
 static bool
 examine(struct walk *walk, struct call_at at)
 {
-    if (walk->n == walk->list->limit || walk->examined == STORE_SCAN_MAX) {
+    if (walk->n == walk->list->limit || walk->examined == STORE_SCAN_MAX)
         walk->full = true;
+    else if (walk->budget == 0)
+        walk->paused = true;
+    if (is_over(walk))
         return false;
-    }
+    walk->budget--;
     walk->examined++;
     walk->last = at;
     return true;
@@ -130,7 +160,7 @@ walk_event(struct walk *walk, uint64_t event, enum event_type type,
     struct sqlite_store *s = walk->s;
     const struct store_calls *list = walk->list;
     const enum sqlite_stmt get = STMT_EVENT_CALLS_DOWN;
-    uint64_t below = event == list->before.event ? list->before.webhook : UINT64_MAX;
+    uint64_t below = event == walk->from.event ? walk->from.webhook : UINT64_MAX;
     if (list->webhook && below > list->webhook)
         below = list->webhook + 1;
     int rc;
@@ -150,7 +180,7 @@ walk_event(struct walk *walk, uint64_t event, enum event_type type,
         rc = 0;
         if (examine(walk, (struct call_at){event, call.webhook}))
             rc = emit(walk, &call, (enum call_state)sqlite_col(s, get, 1));
-        if (rc < 0 || walk->full) {
+        if (rc < 0 || is_over(walk)) {
             sqlite_reset(s, get);
             return rc;
         }
@@ -158,33 +188,38 @@ walk_event(struct walk *walk, uint64_t event, enum event_type type,
     return rc;
 }
 
+/* The event itself is a row as well, before its calls. */
 static int
-walk_events(struct walk *walk)
+look_at_event(struct walk *walk, uint64_t event, enum event_type type,
+              struct slice subscription)
+{
+    struct call_at at = {event, UINT64_MAX};
+    int rc = 0;
+
+    if (type >= EVENT_TYPES)
+        return sqlite_damaged(walk->s, "an event is of no known type");
+    if (examine(walk, before(at, walk->from) ? at : walk->from) &&
+        event_matches(walk->list, type, subscription))
+        rc = about_matches(walk, event);
+    return rc == 1 ? walk_event(walk, event, type, subscription) : rc;
+}
+
+/* Down to `floor`. */
+static int
+walk_events(struct walk *walk, uint64_t floor)
 {
     struct sqlite_store *s = walk->s;
-    const struct store_calls *list = walk->list;
     const enum sqlite_stmt get = STMT_EVENT_HEADS;
     int rc;
 
-    sqlite_key(s, get, 1, list->channel);
-    sqlite_key(s, get, 2, list->before.event);
-    sqlite_key(s, get, 3, list->since_key);
+    sqlite_key(s, get, 1, walk->list->channel);
+    sqlite_key(s, get, 2, walk->from.event);
+    sqlite_key(s, get, 3, floor);
     while ((rc = sqlite_next(s, get)) == 1) {
-        uint64_t event = sqlite_col_key(s, get, 0);
-        enum event_type type = (enum event_type)sqlite_col(s, get, 1);
-        struct slice subscription = sqlite_col_bytes(s, get, 2);
-        struct call_at at = {event, UINT64_MAX}; /* a row as well, before its calls */
-        if (type >= EVENT_TYPES) {
-            rc = sqlite_damaged(s, "an event is of no known type");
-            break;
-        }
-        rc = 0;
-        if (examine(walk, before(at, list->before) ? at : list->before) &&
-            event_matches(list, type, subscription))
-            rc = about_matches(walk, event);
-        if (rc == 1)
-            rc = walk_event(walk, event, type, subscription);
-        if (rc < 0 || walk->full) {
+        rc = look_at_event(walk, sqlite_col_key(s, get, 0),
+                           (enum event_type)sqlite_col(s, get, 1),
+                           sqlite_col_bytes(s, get, 2));
+        if (rc < 0 || is_over(walk)) {
             sqlite_reset(s, get);
             break;
         }
@@ -192,14 +227,80 @@ walk_events(struct walk *walk)
     return rc;
 }
 
-/* ---- by index ---- */
+/* ---- by what its event is found by ---- */
 
-/* What waits, in the order of the list. */
-struct waiting {
-    struct call_at *at;
-    size_t n;
-    size_t next;
-};
+static int
+look_at_hit(struct walk *walk, uint64_t event)
+{
+    const enum sqlite_stmt get = STMT_EVENT_GET;
+    struct sqlite_store *s = walk->s;
+
+    sqlite_key(s, get, 1, event);
+    sqlite_key(s, get, 2, walk->list->channel);
+    int rc = sqlite_next(s, get);
+    if (rc == 1) {
+        rc = look_at_event(walk, event, (enum event_type)sqlite_col(s, get, 0),
+                           sqlite_col_bytes(s, get, 1));
+        sqlite_reset(s, get);
+    } else if (rc == 0) { /* a hint that was wrong: a row as well */
+        (void)examine(walk, (struct call_at){event, 0});
+    }
+    return rc;
+}
+
+/* Keys up to `from`, whose event may not be through. */
+static int
+walk_hits(struct walk *walk, uint32_t token, uint64_t from)
+{
+    uint64_t hits[HITS_AT_ONCE];
+    size_t n = HITS_AT_ONCE;
+    uint64_t below = from < UINT64_MAX ? from + 1 : from;
+    int rc = 0;
+
+    while (rc == 0 && n == HITS_AT_ONCE) {
+        rc = sqlite_found_search(walk->s, token, below, hits, HITS_AT_ONCE, &n);
+        for (size_t i = 0; i < n && rc == 0; i++) {
+            if (hits[i] < walk->list->since_key)
+                return 0;
+            rc = look_at_hit(walk, hits[i]);
+            if (is_over(walk))
+                return rc;
+            below = hits[i];
+        }
+    }
+    return rc;
+}
+
+/* By a subscription sooner than by a notification, which has many. */
+static bool
+token_of(const struct walk *walk, uint32_t *token)
+{
+    const struct store_calls *list = walk->list;
+    bool by_subscription = list->subscription.n > 0;
+
+    if (!by_subscription && list->notification.n == 0)
+        return false;
+    *token = sqlite_found_token(
+        walk->s, by_subscription ? FOUND_SUBSCRIPTION : FOUND_NOTIFICATION,
+        list->channel, by_subscription ? list->subscription : list->notification);
+    return true;
+}
+
+/* What is newer than what the index knows is walked first. */
+static int
+walk_found(struct walk *walk, uint32_t token)
+{
+    uint64_t upto = walk->s->found.upto, since = walk->list->since_key;
+    int rc = 0;
+
+    if (walk->from.event > upto)
+        rc = walk_events(walk, since > upto ? since : upto + 1);
+    if (rc < 0 || is_over(walk))
+        return rc;
+    return walk_hits(walk, token, walk->from.event < upto ? walk->from.event : upto);
+}
+
+/* ---- by index ---- */
 
 static bool
 wanted(const struct walk *walk, const struct sqlite_webhook *webhook)
@@ -218,12 +319,14 @@ newest_first(const void *a, const void *b)
 }
 
 static int
-collect(struct walk *walk, struct waiting *waiting, size_t max)
+collect(struct walk *walk, size_t max)
 {
+    struct waiting *waiting = &walk->waiting;
     struct sqlite_store *s = walk->s;
     const struct sqlite_channel *channel = sqlite_live_channel(s, walk->list->channel);
     const enum sqlite_stmt get = STMT_WAITING_OF;
 
+    waiting->collected = true;
     waiting->at = xmalloc((max + 1) * sizeof(waiting->at[0]));
     for (const struct sqlite_webhook *w = channel->webhooks; w; w = w->next) {
         int rc = 0;
@@ -232,8 +335,10 @@ collect(struct walk *walk, struct waiting *waiting, size_t max)
         sqlite_key(s, get, 1, w->number);
         while ((rc = sqlite_next(s, get)) == 1) {
             struct call_at at = {sqlite_col_key(s, get, 0), w->number};
-            if (waiting->n >= max)
+            if (waiting->n >= max) {
+                sqlite_reset(s, get);
                 return sqlite_damaged(s, "more calls wait than are counted");
+            }
             if (before(at, walk->list->before) && at.event >= walk->list->since_key)
                 waiting->at[waiting->n++] = at;
         }
@@ -252,11 +357,12 @@ emit_found(struct walk *walk, struct call_at at, bool ended, enum call_state sto
     struct sqlite_store *s = walk->s;
     struct call_record call = {
         .event = at.event, .webhook = at.webhook, .attempts = attempts};
+    bool there = true;
 
     sqlite_key(s, STMT_EVENT_HEAD, 1, at.event);
     int rc = sqlite_next(s, STMT_EVENT_HEAD);
-    if (rc < 0)
-        return rc;
+    if (rc < 0 || (rc == 0 && !ended && walk->stepped))
+        return rc; /* it has gone since what waits was collected */
     if (rc == 0 || sqlite_col_key(s, STMT_EVENT_HEAD, 0) >= EVENT_TYPES)
         return sqlite_damaged(s, "a call is of no event, or of one of no known type");
     call.type = (enum event_type)sqlite_col(s, STMT_EVENT_HEAD, 0);
@@ -270,8 +376,9 @@ emit_found(struct walk *walk, struct call_at at, bool ended, enum call_state sto
             sqlite_key(s, STMT_CALL_GET, 1, at.event);
             sqlite_key(s, STMT_CALL_GET, 2, at.webhook);
             rc = sqlite_next(s, STMT_CALL_GET);
-            if (rc == 0)
+            if (rc == 0 && !walk->stepped)
                 rc = sqlite_damaged(s, "a call that waits is not there");
+            there = rc == 1;
         }
         if (rc == 1) {
             stored = (enum call_state)sqlite_col(s, STMT_CALL_GET, 0);
@@ -279,7 +386,7 @@ emit_found(struct walk *walk, struct call_at at, bool ended, enum call_state sto
             call.attempts = (uint32_t)sqlite_col(s, STMT_CALL_GET, 3);
             sqlite_reset(s, STMT_CALL_GET);
         }
-        if (rc >= 0)
+        if (rc >= 0 && there)
             rc = emit(walk, &call, stored);
     }
     sqlite_reset(s, STMT_EVENT_HEAD);
@@ -288,12 +395,14 @@ emit_found(struct walk *walk, struct call_at at, bool ended, enum call_state sto
 
 /* Hands over what waits down to `floor`, which stays. */
 static int
-drain_waiting(struct walk *walk, struct waiting *waiting, struct call_at floor)
+drain_waiting(struct walk *walk, struct call_at floor)
 {
+    struct waiting *waiting = &walk->waiting;
     while (waiting->next < waiting->n && before(floor, waiting->at[waiting->next])) {
-        struct call_at at = waiting->at[waiting->next++];
+        struct call_at at = waiting->at[waiting->next];
         if (!examine(walk, at))
             return 0;
+        waiting->next++;
         int rc = emit_found(walk, at, false, CALL_WAITING, 0);
         if (rc < 0)
             return rc;
@@ -302,7 +411,7 @@ drain_waiting(struct walk *walk, struct waiting *waiting, struct call_at floor)
 }
 
 static int
-walk_ended(struct walk *walk, struct waiting *waiting)
+walk_ended(struct walk *walk)
 {
     struct sqlite_store *s = walk->s;
     const struct store_calls *list = walk->list;
@@ -310,17 +419,17 @@ walk_ended(struct walk *walk, struct waiting *waiting)
     int rc;
 
     sqlite_key(s, get, 1, list->channel);
-    sqlite_key(s, get, 2, list->before.event);
-    sqlite_key(s, get, 3, list->before.webhook);
+    sqlite_key(s, get, 2, walk->from.event);
+    sqlite_key(s, get, 3, walk->from.webhook);
     sqlite_key(s, get, 4, list->since_key);
     while ((rc = sqlite_next(s, get)) == 1) {
         struct call_at at = {sqlite_col_key(s, get, 0), sqlite_col_key(s, get, 1)};
-        rc = drain_waiting(walk, waiting, at);
-        if (rc == 0 && !walk->full && examine(walk, at) &&
+        rc = drain_waiting(walk, at);
+        if (rc == 0 && !is_over(walk) && examine(walk, at) &&
             (!list->webhook || list->webhook == at.webhook))
             rc = emit_found(walk, at, true, (enum call_state)sqlite_col(s, get, 2),
                             (uint32_t)sqlite_col(s, get, 3));
-        if (rc < 0 || walk->full) {
+        if (rc < 0 || is_over(walk)) {
             sqlite_reset(s, get);
             break;
         }
@@ -331,16 +440,80 @@ walk_ended(struct walk *walk, struct waiting *waiting)
 static int
 walk_indexes(struct walk *walk, size_t n_waiting)
 {
-    struct waiting waiting = {0};
     int rc = 0;
-    if (n_waiting)
-        rc = collect(walk, &waiting, n_waiting);
+    if (n_waiting && !walk->waiting.collected)
+        rc = collect(walk, n_waiting);
     if (rc == 0 && walk->list->states & (bit(CALL_FAILED) | bit(CALL_CANCELLED)))
-        rc = walk_ended(walk, &waiting);
-    if (rc == 0 && !walk->full)
-        rc = drain_waiting(walk, &waiting, (struct call_at){0, 0});
-    free(waiting.at);
+        rc = walk_ended(walk);
+    if (rc == 0 && !is_over(walk))
+        rc = drain_waiting(walk, (struct call_at){0, 0});
     return rc;
+}
+
+/* ---- steps ---- */
+
+/* All that is not the newest of everything. */
+bool
+sqlite_calls_is_scan(struct store_op *op)
+{
+    const struct store_calls *list = container_of(op, struct store_calls, op);
+    return list->types != EVENT_ALL_TYPES || list->webhook || list->subscription.n ||
+           list->notification.n || list->error.n ||
+           (list->states & SQLITE_SHOWN) != SQLITE_SHOWN;
+}
+
+void
+sqlite_calls_forget(struct store_op *op)
+{
+    struct store_calls *list = container_of(op, struct store_calls, op);
+    struct walk *walk = list->private;
+    if (walk)
+        free(walk->waiting.at);
+    free(walk);
+    list->private = NULL;
+}
+
+static struct walk *
+walk_of(struct sqlite_store *s, struct store_calls *list)
+{
+    struct walk *walk = list->private;
+    if (walk) {
+        walk->stepped = true;
+    } else {
+        walk = list->private = xcalloc(1, sizeof(*walk));
+        walk->s = s;
+        walk->list = list;
+        walk->last = list->before;
+    }
+    walk->from = walk->last;
+    walk->budget = SQLITE_LIST_STEP;
+    walk->paused = false;
+    return walk;
+}
+
+/* Which way is decided once: what waits may be too much only later. */
+static void
+choose_way(struct walk *walk, const struct sqlite_channel *channel)
+{
+    uint64_t waiting = 0;
+    if (walk->stepped)
+        return;
+    for (const struct sqlite_webhook *w = channel->webhooks; w; w = w->next)
+        if (wanted(walk, w))
+            waiting += (uint64_t)w->calls[CALL_WAITING];
+    walk->by_events =
+        walk->list->states & bit(CALL_SUCCEEDED) || waiting > STORE_SCAN_MAX;
+    walk->n_waiting = waiting;
+}
+
+static int
+walk_on(struct walk *walk)
+{
+    uint32_t token;
+    if (token_of(walk, &token))
+        return walk_found(walk, token);
+    return walk->by_events ? walk_events(walk, walk->list->since_key)
+                           : walk_indexes(walk, walk->n_waiting);
 }
 
 int
@@ -348,23 +521,21 @@ sqlite_calls(struct sqlite_store *s, struct store_op *op)
 {
     struct store_calls *list = container_of(op, struct store_calls, op);
     const struct sqlite_channel *channel = sqlite_live_channel(s, list->channel);
-    struct walk walk = {.s = s, .list = list, .last = list->before};
-    uint64_t waiting = 0;
+    struct walk *walk = walk_of(s, list);
+    int rc = 0;
 
     op->result = 0;
     list->next = (struct call_at){0, 0};
-    if (!channel)
-        return sqlite_refuse(op, E_NOT_FOUND, "no such channel");
-    for (const struct sqlite_webhook *w = channel->webhooks; w; w = w->next)
-        if (wanted(&walk, w))
-            waiting += (uint64_t)w->calls[CALL_WAITING];
-
-    int rc;
-    if (list->states & bit(CALL_SUCCEEDED) || waiting > STORE_SCAN_MAX)
-        rc = walk_events(&walk);
-    else
-        rc = walk_indexes(&walk, waiting);
-    if (rc == 0 && walk.full)
-        list->next = walk.last;
+    if (channel) {
+        choose_way(walk, channel);
+        rc = walk_on(walk);
+    } else {
+        sqlite_refuse(op, E_NOT_FOUND, "no such channel");
+    }
+    if (rc == 0 && walk->paused)
+        return 1;
+    if (rc == 0 && walk->full)
+        list->next = walk->last;
+    sqlite_calls_forget(op);
     return rc;
 }

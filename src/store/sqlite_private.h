@@ -17,7 +17,9 @@
  *   sqlite_secret.c  what of a webhook is secret, as text
  *   sqlite_vault.c   master keys, and how secrets stand in the rows
  *   sqlite_read.c    due calls, events, single calls, counts
+ *   sqlite_events.c  the list of events
  *   sqlite_calls.c   the list of calls
+ *   sqlite_found.c, sqlite_found_runs.c  by what events are found: sqlite_found.h
  *   sqlite_touch.c   changes of subscriptions and their events
  *   sqlite_registry.c  lists of subscriptions; notifications
  *   sqlite_retention.c  what has ended goes when its time is over
@@ -38,6 +40,7 @@
 #include "core/change.h"
 #include "core/vault.h"
 #include "store/sqlite_figures.h"
+#include "store/sqlite_found.h"
 #include "store/sqlite_sum.h"
 #include "store/store.h"
 
@@ -88,6 +91,16 @@ enum sqlite_stmt {
     STMT_EVENT_HEADS,
     STMT_EVENT_HEAD,
     STMT_EVENT_BODY,
+    STMT_EVENT_OLDEST,
+    STMT_FOUND_READ,
+    STMT_FOUND_ADD,
+    STMT_FOUND_DROP,
+    STMT_FOUND_FIRST,
+    STMT_FOUND_NEXT,
+    STMT_FOUND_SEEK,
+    STMT_FOUND_NEXT_RUN,
+    STMT_FOUND_RUN_ADD,
+    STMT_FOUND_RUN_DROP,
     STMT_WAITING_OF,
     STMT_ENDED,
     STMT_SUBSCRIPTION_BY_ID,
@@ -311,6 +324,7 @@ struct sqlite_store {
     } group;
 
     struct sqlite_space space;
+    struct sqlite_found found;
     struct sqlite_queue queue;
     atomic_size_t depth;
     struct store_op *pending; /* taken from the queue, not performed */
@@ -544,7 +558,6 @@ enum call_state sqlite_shown(const struct sqlite_store *s,
                              const struct sqlite_webhook *webhook,
                              enum call_state stored);
 int sqlite_due(struct sqlite_store *s, struct store_op *op) must_check;
-int sqlite_events(struct sqlite_store *s, struct store_op *op) must_check;
 int sqlite_event(struct sqlite_store *s, struct store_op *op) must_check;
 int sqlite_call(struct sqlite_store *s, struct store_op *op) must_check;
 int sqlite_counts(struct sqlite_store *s, struct store_op *op) must_check;
@@ -575,8 +588,52 @@ int sqlite_notifications(struct sqlite_store *s, struct store_op *op) must_check
 /* Deletes up to `limit` rows of deleted channels. */
 int sqlite_sweep_channel(struct sqlite_store *s, int limit) must_check;
 
+/* Lists that may look at many rows go on in steps, in a line of their own: each returns
+ * 1 when there is more to do. */
+#define SQLITE_LIST_STEP 250 /* rows */
+/* Every state that is ever shown. */
+#define SQLITE_SHOWN                                                                   \
+    (1u << CALL_WAITING | 1u << CALL_HELD | 1u << CALL_SUCCEEDED | 1u << CALL_FAILED | \
+     1u << CALL_CANCELLED)
+
+/* sqlite_events.c */
+int sqlite_events(struct sqlite_store *s, struct store_op *op) must_check;
+bool sqlite_events_is_scan(struct store_op *op);
+void sqlite_events_forget(struct store_op *op); /* in the middle of its steps */
+
 /* sqlite_calls.c */
 int sqlite_calls(struct sqlite_store *s, struct store_op *op) must_check;
+bool sqlite_calls_is_scan(struct store_op *op);
+void sqlite_calls_forget(struct store_op *op);
+
+/* sqlite_found.c */
+enum sqlite_found_by { FOUND_SUBSCRIPTION = 's', FOUND_NOTIFICATION = 'n' };
+int sqlite_found_open(struct sqlite_store *s) must_check;
+void sqlite_found_close(struct sqlite_store *s);
+uint32_t sqlite_found_token(const struct sqlite_store *s, enum sqlite_found_by by,
+                            uint64_t channel, struct slice id);
+/* There are events that it does not know yet. */
+bool sqlite_found_behind(const struct sqlite_store *s);
+/* Takes in some more of them, outside a group. */
+int sqlite_found_step(struct sqlite_store *s, int rows) must_check;
+/* Keys below `below` of events that have the token, or seem to; the newest first. Fewer
+ * than `max`: that is all. */
+int sqlite_found_search(struct sqlite_store *s, uint32_t token, uint64_t below,
+                        uint64_t *keys, size_t max, size_t *n) must_check;
+struct found_pair sqlite_found_pair(const uint8_t *block, size_t at);
+bool sqlite_found_before(const struct found_pair *a, const struct found_pair *b);
+/* Inside the group. */
+int sqlite_found_block(struct sqlite_store *s, uint64_t run,
+                       const struct found_pair *pairs, size_t n) must_check;
+int sqlite_found_run_add(struct sqlite_store *s,
+                         const struct found_run *run) must_check;
+/* Among the runs that there are; among those that are no more. */
+void sqlite_found_keep(struct sqlite_store *s, const struct found_run *run);
+void sqlite_found_doom(struct sqlite_store *s, uint64_t number);
+
+/* sqlite_found_runs.c */
+/* A step by itself, when there is something to do; as sqlite_retention_idle. */
+usec_t sqlite_found_idle(struct sqlite_store *s);
 
 /* sqlite_feed.c */
 void sqlite_feed_init(struct sqlite_feed *feed);

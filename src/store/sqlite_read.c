@@ -49,64 +49,6 @@ sqlite_due(struct sqlite_store *s, struct store_op *op)
     return rc;
 }
 
-/* ---- events ---- */
-
-static bool
-event_listed(const struct store_events *list, const struct event_record *event)
-{
-    char notification[ID_MAX + 1];
-    if (!(list->types & 1u << event->type) ||
-        (list->subscription.n && !slice_eq(event->subscription, list->subscription)))
-        return false;
-    return list->notification.n == 0 ||
-           (event_notification(event->body, notification) &&
-            slice_is(list->notification, notification));
-}
-
-int
-sqlite_events(struct sqlite_store *s, struct store_op *op)
-{
-    struct store_events *list = container_of(op, struct store_events, op);
-    const enum sqlite_stmt get = STMT_EVENT_LIST;
-    uint64_t last = list->before_key;
-    size_t n = 0, examined = 0;
-    int rc;
-
-    op->result = 0;
-    list->next_key = 0;
-    if (!sqlite_live_channel(s, list->channel))
-        return sqlite_refuse(op, E_NOT_FOUND, "no such channel");
-    sqlite_key(s, get, 1, list->channel);
-    sqlite_key(s, get, 2, list->before_key);
-    sqlite_key(s, get, 3, list->since_key);
-    while ((rc = sqlite_next(s, get)) == 1) {
-        if (n == list->limit || examined == STORE_SCAN_MAX) {
-            list->next_key = last;
-            sqlite_reset(s, get);
-            return 0;
-        }
-        last = sqlite_col_key(s, get, 0);
-        examined++;
-        enum event_type type = (enum event_type)sqlite_col(s, get, 1);
-        if (type >= EVENT_TYPES) {
-            rc = sqlite_damaged(s, no_type);
-            break;
-        }
-        struct event_record event = {
-            .key = last,
-            .type = type,
-            .created_ms = event_key_ms(last),
-            .subscription = sqlite_col_bytes(s, get, 2),
-            .body = sqlite_col_bytes(s, get, 3),
-        };
-        if (!event_listed(list, &event))
-            continue;
-        list->each(list, &event);
-        n++;
-    }
-    return rc;
-}
-
 /* ---- one event, one call ---- */
 
 static int

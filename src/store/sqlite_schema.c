@@ -174,6 +174,15 @@ static const char *const steps[] = {
     "CREATE TABLE rollup_gone("
     "  whose INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY(whose, number))"
     " WITHOUT ROWID, STRICT;",
+    /* By what events are found (sqlite_found.h); of old ones, too, when there is time.
+     */
+    ("CREATE TABLE found_run("
+     "  number INTEGER PRIMARY KEY, level INTEGER NOT NULL, low INTEGER NOT NULL,"
+     "  high INTEGER NOT NULL) STRICT;"
+     "CREATE TABLE found("
+     "  number INTEGER PRIMARY KEY, run INTEGER NOT NULL, token INTEGER NOT NULL,"
+     "  key INTEGER NOT NULL, pairs BLOB NOT NULL) STRICT;"
+     "CREATE UNIQUE INDEX found_place ON found(run, token, key);"),
 };
 
 _Static_assert(JOB_REPLAY == 0 && JOB_RETRY == 1 && JOB_CANCEL == 2 &&
@@ -365,6 +374,24 @@ const char *const sqlite_sql[STMTS] = {
         " WHERE channel = ?1 AND key <= ?2 AND key >= ?3 ORDER BY key DESC",
     [STMT_EVENT_HEAD] = "SELECT type, subscription FROM event WHERE key = ?1",
     [STMT_EVENT_BODY] = "SELECT body FROM event WHERE key = ?1",
+    [STMT_EVENT_OLDEST] = "SELECT key FROM event WHERE key > 0 ORDER BY key LIMIT 1",
+    [STMT_FOUND_READ] = "SELECT key, channel, subscription, body FROM event"
+                        " WHERE key > ?1 ORDER BY key LIMIT ?2",
+    [STMT_FOUND_ADD] = "INSERT INTO found(run, token, key, pairs)"
+                       " VALUES(?1, ?2, ?3, ?4)",
+    [STMT_FOUND_DROP] = "DELETE FROM found WHERE number IN"
+                        " (SELECT number FROM found WHERE run = ?1 LIMIT ?2)",
+    [STMT_FOUND_FIRST] = "SELECT pairs FROM found WHERE run = ?1"
+                         " ORDER BY token, key LIMIT 1",
+    [STMT_FOUND_NEXT] = "SELECT pairs FROM found WHERE run = ?1"
+                        " AND (token, key) > (?2, ?3) ORDER BY token, key LIMIT 1",
+    [STMT_FOUND_SEEK] = "SELECT pairs FROM found WHERE run = ?1"
+                        " AND (token, key) <= (?2, ?3)"
+                        " ORDER BY token DESC, key DESC",
+    [STMT_FOUND_NEXT_RUN] = "SELECT run FROM found WHERE run > ?1 ORDER BY run LIMIT 1",
+    [STMT_FOUND_RUN_ADD] = "INSERT INTO found_run(number, level, low, high)"
+                           " VALUES(?1, ?2, ?3, ?4)",
+    [STMT_FOUND_RUN_DROP] = "DELETE FROM found_run WHERE number = ?1",
     [STMT_WAITING_OF] = "SELECT event FROM call WHERE state = 0 AND webhook = ?1",
     [STMT_ENDED] = "SELECT event, webhook, state, attempts FROM call WHERE state >= 2"
                    " AND channel = ?1 AND (event, webhook) < (?2, ?3) AND event >= ?4"

@@ -242,18 +242,29 @@ leave_pending(struct sqlite_store *s, const struct store_op *op, size_t results)
 }
 
 static void
+tell_done(struct sqlite_store *s, struct store_op *op)
+{
+    atomic_fetch_sub_explicit(&s->depth, 1, memory_order_relaxed);
+    op->done(op);
+}
+
+static void
 complete(struct sqlite_store *s, struct store_op *op)
 {
     if (!kinds[op->kind].write) {
-        if (!s->broken && kinds[op->kind].perform(s, op) < 0)
-            break_down(s); /* a read needs no space: whatever this is, it is worse */
+        while (!s->broken) {
+            int rc = kinds[op->kind].perform(s, op);
+            if (rc == 0)
+                break;
+            if (rc < 0) /* a read needs no space: whatever this is, it is worse */
+                break_down(s);
+        }
         if (s->broken)
             fail_op(op, E_IO);
     } else if (op->kind == STORE_PUT_WEBHOOK && op->result == 0) {
         grant_lease(s, op);
     }
-    atomic_fetch_sub_explicit(&s->depth, 1, memory_order_relaxed);
-    op->done(op);
+    tell_done(s, op);
 }
 
 static void
@@ -317,8 +328,21 @@ is_scan(const struct sqlite_store *s, struct store_op *op)
         return true;
     if (op->kind == STORE_STATS || op->kind == STORE_WEBHOOK_STATS)
         return sqlite_stats_are_long(s, op);
+    if (op->kind == STORE_EVENTS)
+        return sqlite_events_is_scan(op);
+    if (op->kind == STORE_CALLS)
+        return sqlite_calls_is_scan(op);
     return op->kind == STORE_SUBSCRIPTIONS &&
            container_of(op, struct store_subscriptions, op)->id.n == 0;
+}
+
+static void
+add_scan_first(struct sqlite_store *s, struct store_op *op)
+{
+    op->next = s->scans;
+    if (!s->scans)
+        s->last_scan = &op->next;
+    s->scans = op;
 }
 
 static void
@@ -435,7 +459,8 @@ idle_step(struct sqlite_store *s)
     for (size_t i = 0; i < ARRAY_LEN(rests_us); i++)
         if (rests_us[i] < sleep_us)
             sleep_us = rests_us[i];
-    return sleep_us;
+    usec_t found_us = s->broken ? USEC_NEVER : sqlite_found_idle(s);
+    return found_us < sleep_us ? found_us : sleep_us;
 }
 
 /* How long lists have to rest; 0 = not. When the store closes they wait for nobody. */
@@ -444,6 +469,67 @@ scan_rest(const struct sqlite_store *s)
 {
     usec_t left = s->scan_at_us - clock_mono_us(s->clock);
     return s->worked && !s->closing && left > 0 ? left : 0;
+}
+
+/* What is newer than the index by which events are found is taken in first, up to so
+ * many events; then it is walked. */
+#define CATCH_UP_STEP 250
+
+static bool
+catches_up(struct sqlite_store *s)
+{
+    if (!sqlite_found_behind(s) || s->found.caught_up >= STORE_SCAN_MAX ||
+        s->space.room == DISK_FULL)
+        return false;
+    s->found.caught_up += CATCH_UP_STEP;
+    return sqlite_found_step(s, CATCH_UP_STEP) == 0;
+}
+
+static bool
+is_list(const struct store_op *op)
+{
+    return op->kind == STORE_EVENTS || op->kind == STORE_CALLS;
+}
+
+/* By what that index knows. */
+static bool
+is_found(struct store_op *op)
+{
+    const struct store_events *events = container_of(op, struct store_events, op);
+    const struct store_calls *calls = container_of(op, struct store_calls, op);
+    return op->kind == STORE_EVENTS ? events->subscription.n || events->notification.n
+                                    : calls->subscription.n || calls->notification.n;
+}
+
+static void
+forget_list(struct store_op *op)
+{
+    if (op->kind == STORE_EVENTS)
+        sqlite_events_forget(op);
+    else
+        sqlite_calls_forget(op);
+}
+
+/* True: there is more to do. Else the operation is over. */
+static bool
+list_step(struct sqlite_store *s, struct store_op *op)
+{
+    if (!s->broken && is_found(op) && catches_up(s))
+        return true;
+    if (!s->broken) {
+        int rc = kinds[op->kind].perform(s, op);
+        if (rc == 1)
+            return true;
+        if (rc < 0)
+            break_down(s);
+    }
+    s->found.caught_up = 0;
+    if (s->broken) {
+        forget_list(op);
+        fail_op(op, E_IO);
+    }
+    tell_done(s, op);
+    return false;
 }
 
 /* The next list, when its time has come. */
@@ -455,11 +541,15 @@ scan_step(struct sqlite_store *s)
     struct store_op *op = s->scans;
     s->scans = op->next;
     usec_t begin_us = clock_mono_us(s->clock);
-    if ((op->kind == STORE_BACKUP && sqlite_backup_step(s, op)) ||
-        (op->kind == STORE_STATS && sqlite_stats_step(s, op)))
+    if (is_list(op)) {
+        if (list_step(s, op))
+            add_scan_first(s, op); /* it is not long, and holds memory meanwhile */
+    } else if ((op->kind == STORE_BACKUP && sqlite_backup_step(s, op)) ||
+               (op->kind == STORE_STATS && sqlite_stats_step(s, op))) {
         add_scan(s, op); /* behind the others: there is more of it */
-    else
+    } else {
         complete(s, op);
+    }
     usec_t end_us = clock_mono_us(s->clock);
     usec_t rest_us = (end_us - begin_us) * SCAN_REST;
     s->scan_at_us = end_us + (rest_us < SCAN_REST_MAX_US ? rest_us : SCAN_REST_MAX_US);

@@ -11,10 +11,11 @@
  * grouped: one commit, one fsync, then all `done`s of the group in order. A read runs
  * when its turn to be done comes: it sees all writes submitted before it, and nothing
  * that is not committed. STORE_DUE comes last in its group: of a call that it shows,
- * the append's `done` has run before. STORE_SUBSCRIPTIONS, STORE_FEED, STORE_BACKUP and
- * those of figures may come later than all that was submitted after it: the store gives
- * lists a share of its time, so that nobody who changes something waits for somebody
- * who reads everything.
+ * the append's `done` has run before. Lists that may look at much (STORE_SUBSCRIPTIONS,
+ * STORE_FEED, those of figures, filtered STORE_EVENTS and STORE_CALLS) and STORE_BACKUP
+ * may come later than all that was submitted after them: the store gives them a share
+ * of its time, in steps, so that nobody who changes something waits for somebody who
+ * reads everything.
  *
  * result: 0, or
  *   E_FULL       the disk is full, or so nearly that nothing new is taken
@@ -326,6 +327,7 @@ struct store_events {
     void (*each)(struct store_events *list, const struct event_record *event);
     /* out: pass as before_key for the next page; 0 = that was all */
     uint64_t next_key;
+    void *private; /* the store's; NULL at submit */
 };
 
 /* One event and its calls. E_NOT_FOUND if the channel has no such event. */
@@ -358,6 +360,7 @@ struct store_calls {
     void (*each)(struct store_calls *list, const struct call_record *call);
     /* out: {0, 0} = that was all */
     struct call_at next;
+    void *private; /* the store's; NULL at submit */
 };
 
 /* One call and its attempts, oldest first (with responses). E_NOT_FOUND if the channel

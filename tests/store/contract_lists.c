@@ -309,10 +309,15 @@ a_rare_match_is_found_page_by_page(void **state)
 
     struct event_list *events = xcalloc(1, sizeof(*events));
     events_of(events, shop);
-    events->list.subscription = SLICE("rare");
+    events->list.types = 1u << EVENT_OPT_IN;
     assert_int_equal(list_events(world, events), 0);
     assert_int_equal(events->n, 0);
     assert_true(events->list.next_key > rare);
+    list_all_events(world, events, 10);
+    assert_int_equal(events->n, 1);
+    assert_int_equal(events->events[0].key, rare);
+    events_of(events, shop);
+    events->list.subscription = SLICE("rare");
     list_all_events(world, events, 10);
     assert_int_equal(events->n, 1);
     assert_int_equal(events->events[0].key, rare);

@@ -184,6 +184,8 @@ places_are_reached_by_one_seek(void **state)
                 "call_ended (channel=? AND event>? AND (event,webhook)<(?,?))");
     expect_plan(s, STMT_EVENT_LIST,
                 "event_channel (channel=? AND rowid>? AND rowid<?)");
+    expect_plan(s, STMT_FOUND_SEEK, "found_place (run=? AND (token,key)<(?,?))");
+    expect_plan(s, STMT_FOUND_NEXT, "found_place (run=? AND (token,key)>(?,?))");
     expect_plan(s, STMT_WAITING_OF, "COVERING INDEX call_due (webhook=?)");
     expect_plan(s, STMT_CALL_SETTLE, "PRIMARY KEY (event=? AND webhook=?)");
     expect_plan(s, STMT_CALL_RETRY, "PRIMARY KEY (event=? AND webhook=?)");

@@ -1,0 +1,72 @@
+/*
+ * By what events are found: pairs of a token, which is a keyed hash of a subscription's
+ * or a notification's id in its channel, and the event's key.
+ *
+ * An index in the usual sense would dirty a page for each event that comes in, wherever
+ * its token belongs. Here the pairs of the newest events stand in memory in the order
+ * of their keys, read from the events when there is time; when they are of `run_events`
+ * events they are sorted and written as a run, one block behind the other. Eight runs
+ * of a size become one of the next size. So 10 million events are some twenty runs,
+ * each searched by one seek, newest first; a hit is a hint, and the event's row says
+ * whether it is right. What is newer than all of that is walked.
+ *
+ * A run counts from when its row is there, which is written with its last block. Blocks
+ * of no run are swept away.
+ */
+#pragma once
+
+#include "base/types.h"
+
+#define FOUND_RUN_EVENTS 16384 /* of a run of the first size */
+#define FOUND_FAN        8     /* runs of a size that become one */
+#define FOUND_LEVELS     4     /* sizes: the greatest is of 8 million events */
+#define FOUND_STEP       64    /* blocks that a step of a merge writes */
+#define FOUND_PAIR       12    /* bytes on disk: four of the token, eight of the key */
+#define FOUND_BLOCK      333   /* pairs: with them a row fills a page */
+
+struct found_pair {
+    uint64_t key;
+    uint32_t token;
+};
+
+struct found_run {
+    uint64_t number;
+    int level;
+    uint64_t low, high; /* keys of its first event and of its last */
+};
+
+/* Where the merge is in one of the runs that it reads. */
+struct found_source {
+    uint64_t run;
+    uint8_t block[FOUND_BLOCK * FOUND_PAIR];
+    size_t n, at; /* pairs */
+    bool read;    /* the first block has been */
+};
+
+struct found_merge {
+    uint64_t number; /* of the run that is being written */
+    size_t first;    /* of the eight, among the runs */
+    struct found_source sources[FOUND_FAN];
+};
+
+struct sqlite_found {
+    uint64_t secret[2];
+    bool secret_new;   /* and not on disk yet */
+    size_t run_events; /* FOUND_RUN_EVENTS; tests take fewer, */
+    size_t block;      /* likewise FOUND_BLOCK */
+    int blocks;        /* likewise FOUND_STEP */
+    uint64_t upto;     /* events with keys up to this are in runs, or in `pairs` */
+    uint64_t first;    /* event in `pairs`; 0 = none */
+    size_t events;     /* in `pairs` */
+    struct found_pair *pairs;
+    size_t n, cap;
+    struct found_run *runs; /* by their events, the oldest first */
+    size_t n_runs;
+    uint64_t last_number; /* of a run that there is or was */
+    uint64_t *doomed;     /* numbers of runs that count no more, with blocks left */
+    size_t n_doomed;
+    struct found_merge *merge; /* under way; NULL = none is */
+    msec_t look_ms;            /* steady: no look for old runs, no failed step before */
+    usec_t rest_us;            /* mono: no step by itself before */
+    size_t caught_up;          /* events, for the search that is waiting for it */
+};
