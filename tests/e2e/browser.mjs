@@ -12,11 +12,11 @@ const AXE = createRequire(import.meta.url)('axe-core').source;
 // For test(): why there is no browser here, or false.
 export const noBrowser = existsSync(CHROMIUM) ? false : `no ${CHROMIUM}: scripts/install-deps.sh test installs it`;
 
-export async function openBrowser() {
+export async function openBrowser(...more) {
   const browser = await chromium.launch({
     executablePath: CHROMIUM,
     args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+      '--disable-background-networking', '--disable-component-update', '--disable-sync', ...more],
   });
   return browser;
 }

@@ -35,7 +35,7 @@ const Active = ({ inactive }: Subscription) => (
 
 const Chips = ({ of }: { of: string[] | undefined }) => (
   of && of.length > 0
-    ? <span class="row tight">{of.map((each) => <Badge key={each} tone="calm"><Text>{each}</Text></Badge>)}</span>
+    ? <span class="row tight chips">{of.map((each) => <Badge key={each} tone="calm"><Text>{each}</Text></Badge>)}</span>
     : <span class="muted">none</span>
 );
 
