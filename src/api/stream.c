@@ -188,32 +188,13 @@ put_piece(struct stream *s, enum httpd_then then)
         httpd_stream_put(s->r->req, n ? buf_take(out) : NULL, n, then);
 }
 
+/* And nothing of what was read. */
 static void
-feed_done(struct engine_feed *feed)
+put_end(struct stream *s, const char *why)
 {
-    struct stream *s = stream_of(feed);
-    struct buf *out = &s->r->out;
-    enum httpd_then then = HTTPD_WAIT;
-
-    if (feed->result != 0) {
-        buf_addf(out, ": %s\n\n",
-                 feed->result == E_NOT_FOUND ? "the channel is gone"
-                                             : "the server is shutting down");
-        put_piece(s, HTTPD_END);
-        return;
-    }
-    s->at = feed->next;
-    if (feed->more)
-        then = HTTPD_MORE;
-    else if (!s->r->query.follow)
-        then = HTTPD_END;
-    bool moved = s->at.key != s->told.key || s->at.index != s->told.index;
-    usec_t now_us = clock_mono_us(engine_clock(s->r->api->engine));
-    if (moved && (then == HTTPD_END || now_us - s->told_us > TELL_PLACE_US)) {
-        write_place(s);
-        buf_adds(out, ": ping\n\n");
-    }
-    put_piece(s, then);
+    buf_reset(&s->r->out);
+    buf_addf(&s->r->out, ": %s\n\n", why);
+    put_piece(s, HTTPD_END);
 }
 
 /* A key that is dropped or over ends what was begun with it. NULL: all is well. */
@@ -230,6 +211,35 @@ why_end(const struct stream *s)
         key_expired(&now, clock_steady_ms(engine_clock(r->api->engine))))
         return "the key is gone";
     return NULL;
+}
+
+static void
+feed_done(struct engine_feed *feed)
+{
+    struct stream *s = stream_of(feed);
+    struct buf *out = &s->r->out;
+    enum httpd_then then = HTTPD_WAIT;
+
+    const char *why = why_end(s); /* anew: the read may have waited for its turn */
+    if (!why && feed->result != 0)
+        why = feed->result == E_NOT_FOUND ? "the channel is gone"
+                                          : "the server is shutting down";
+    if (why) {
+        put_end(s, why);
+        return;
+    }
+    s->at = feed->next;
+    if (feed->more)
+        then = HTTPD_MORE;
+    else if (!s->r->query.follow)
+        then = HTTPD_END;
+    bool moved = s->at.key != s->told.key || s->at.index != s->told.index;
+    usec_t now_us = clock_mono_us(engine_clock(s->r->api->engine));
+    if (moved && (then == HTTPD_END || now_us - s->told_us > TELL_PLACE_US)) {
+        write_place(s);
+        buf_adds(out, ": ping\n\n");
+    }
+    put_piece(s, then);
 }
 
 static void
@@ -269,8 +279,7 @@ stream_continue(void *ctx, struct httpd_req *req, bool beat)
     buf_fini(&r->out);
     buf_init(&r->out, API_ANSWER_MAX);
     if (why) {
-        buf_addf(&r->out, ": %s\n\n", why);
-        put_piece(s, HTTPD_END);
+        put_end(s, why);
     } else if (beat && !is_old(s)) {
         buf_adds(&r->out, ": ping\n\n");
         put_piece(s, HTTPD_WAIT);
