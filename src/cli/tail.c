@@ -19,11 +19,11 @@
 #define AGAIN_MS      1000
 #define AGAIN_MOST_MS 30000
 
-enum column { TIME, TYPE, ID, RESULT, COLUMNS };
+enum column { TIME, ID, STATE, RESULT, COLUMNS };
 
 struct tail {
     const struct command_line *line;
-    bool json, colours;
+    bool json;
     struct table table;
     struct json_doc doc;
     struct buf text; /* a line that is not whole yet */
@@ -111,37 +111,17 @@ add_time(struct tail *tail, const char *before, const char *name)
     buf_fini(&time);
 }
 
-/* The colour of what came of it, as "\033[32m"; "" for none. */
-static const char *
-colour_of(struct tail *tail)
-{
-    static const struct {
-        const char *state, *colour;
-    } colours[] = {
-        {"\"succeeded\"", "\033[32m"}, {"\"waiting\"", "\033[33m"},
-        {"\"failed\"", "\033[31m"},    {"\"held\"", "\033[31m"},
-        {"\"cancelled\"", "\033[31m"},
-    };
-    const struct json_token *state = member(tail, "state");
-
-    for (size_t i = 0; tail->colours && state && i < ARRAY_LEN(colours); i++)
-        if (slice_is(json_raw(&tail->doc, state), colours[i].state))
-            return colours[i].colour;
-    return "";
-}
-
 static void
 add_result(struct tail *tail)
 {
-    add_member(tail, "", "state", "");
+    add_member(tail, "", "type", ": ");
     if (member(tail, "reason"))
-        add_member(tail, ": ", "reason", "");
+        add_member(tail, "", "reason", "");
     else
-        add_member(tail, ", ", "status", "");
+        add_member(tail, "", "status", "");
     add_member(tail, " in ", "durationMs", " ms");
-    add_member(tail, " (attempt ", "n", ")");
+    add_member(tail, ", attempt ", "n", "");
     add_time(tail, ", next ", "nextAttemptAt");
-    add_member(tail, ", of ", "subscription", "");
 }
 
 static void
@@ -151,20 +131,18 @@ put_row(struct tail *tail)
 
     add_time(tail, "", attempt ? "at" : "createdAt");
     end_cell(tail);
-    add_member(tail, "", "type", "");
-    end_cell(tail);
     add_member(tail, "", attempt ? "call" : "_id", "");
+    end_cell(tail);
+    add_member(tail, "", "state", "");
     end_cell(tail);
     if (attempt)
         add_result(tail);
     else
-        add_member(tail, "of ", "subscription", "");
+        add_member(tail, "", "type", " of ");
+    if (!attempt)
+        add_member(tail, "", "subscription", "");
     end_cell(tail);
-    const char *colour = colour_of(tail);
-    fputs(colour, stdout);
     table_flush(&tail->table);
-    if (*colour)
-        fputs("\033[0m", stdout);
 }
 
 static void
@@ -368,25 +346,18 @@ follow_on(struct tail *tail, struct client *client, struct err *err)
     }
 }
 
-static bool
-wants_colours(void)
-{
-    const char *none = getenv("NO_COLOR");
-    return is_terminal(stdout) && !(none && *none);
-}
-
 static void
 tail_init(struct tail *tail, const struct command_line *line)
 {
     static const struct table_column columns[COLUMNS] = {
-        [TIME] = {"TIME (UTC)", false},
-        [TYPE] = {"TYPE", false},
-        [ID] = {"EVENT OR CALL", false},
-        [RESULT] = {"RESULT", true},
+        [TIME] = {"TIME (UTC)", COLUMN_WHOLE},
+        [ID] = {"EVENT OR CALL", COLUMN_WHOLE},
+        [STATE] = {"STATE", COLUMN_WHOLE},
+        [RESULT] = {"RESULT", COLUMN_CUT},
     };
-    static const size_t widths[COLUMNS] = {14, 15, 32, 6};
+    static const size_t widths[COLUMNS] = {14, 32, 9, 6};
 
-    *tail = (struct tail){.line = line, .colours = wants_colours()};
+    *tail = (struct tail){.line = line};
     tail->json = option_on(&line->options, OPTION_JSON);
     table_init(&tail->table, stdout, columns, COLUMNS);
     for (size_t i = 0; i < COLUMNS; i++) /* lines come one by one: none moves another */
