@@ -1,5 +1,5 @@
 /* Figures of a webhook, a channel, or all channels, over the last hour, day or week. */
-#include <math.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -56,8 +56,13 @@ write_rate(struct json_out *json, const char *name, uint64_t part, uint64_t all)
         json_null(json, name);
         return;
     }
-    double rate = floor((double)part / (double)all * 1e6) / 1e6;
-    int n = snprintf(text, sizeof(text), part == all ? "1" : "%.6g", rate);
+    uint64_t millionths = part / all * 1000000 + part % all * 1000000 / all;
+    int n = snprintf(text, sizeof(text), "%" PRIu64 ".%06" PRIu64, millionths / 1000000,
+                     millionths % 1000000);
+    while (text[n - 1] == '0')
+        n--;
+    if (text[n - 1] == '.')
+        n--;
     json_raw_out(json, name, (struct slice){text, (size_t)n});
 }
 

@@ -81,6 +81,9 @@ int webhook_rotate(const struct command_line *line);
 int webhook_test(const struct command_line *line);
 int webhook_replay(const struct command_line *line);
 
+int stats_run(const struct command_line *line);
+int webhook_stats(const struct command_line *line);
+
 int event_list(const struct command_line *line);
 int event_show(const struct command_line *line);
 

@@ -55,6 +55,7 @@ const struct command_group command_groups[] = {
     {"call", "list, show, retry and cancel a channel's calls"},
     {"job", "list, show, pause, resume, cancel, wait for what is done with many calls"},
     {"tail", "show a channel's events and attempts as they happen"},
+    {"stats", "figures of the last hour, day or week: events, failures, times"},
     {"subscription", "list, show, put, delete, export, import subscriptions"},
     {"notification", "list, show and create a channel's notifications"},
     {"topic", "list, create, delete a channel's topics"},
@@ -125,6 +126,12 @@ const struct command command_table[] = {
     {"webhook", "rotate-secret", "ID", 1, 1, webhook_rotate,
      CHANNEL | OPT(OVERLAP) | OPT(SECRET) | OPT(SECRET_FILE) | OPT(KEY_TYPE),
      OPT(CHANNEL), "Gives a webhook a new secret; the old one signs for a while, too."},
+
+    {"webhook", "stats", NULL, 0, 0, webhook_stats, CHANNEL | OPT(RANGE) | OPT(LIMIT),
+     OPT(CHANNEL), "Lists a channel's webhooks with their figures."},
+
+    {"stats", NULL, NULL, 0, 0, stats_run, CHANNEL | OPT(WEBHOOK) | OPT(RANGE), 0,
+     "Shows figures of all channels, of one, or of one of its webhooks."},
 
     {"event", "list", NULL, 0, 0, event_list, CHANNEL | FILTER, OPT(CHANNEL),
      "Lists a channel's events, newest first."},

@@ -142,6 +142,7 @@ enum option_id {
     OPTION_TITLE,
     OPTION_LINK,
     OPTION_FEED_GUID,
+    OPTION_RANGE,
     OPTION_LIMIT,
     OPTION_JSON,
     OPTION_COLOR,

@@ -63,6 +63,13 @@ kind(unsigned at)
 }
 
 static const char *
+range(unsigned at)
+{
+    static const char *const names[] = {"hour", "day", "week"};
+    return at < ARRAY_LEN(names) ? names[at] : NULL;
+}
+
+static const char *
 shown_state(unsigned at)
 {
     static const enum call_state shown[] = {CALL_WAITING, CALL_HELD, CALL_SUCCEEDED,
@@ -374,6 +381,8 @@ const struct option option_table[OPTIONS] = {
                              .word = replay_state,
                              .help = "only events whose call is in these states, or "
                                      "missing: that have none; default: all of them"},
+    [OPTION_RANGE] = {FLAG("range"), WORD("RANGE", range), .fallback = "day",
+                      .help = "the last hour, day or week"},
     [OPTION_WEBHOOK] = {FLAG("webhook"), TEXT("ID"), .help = "only this webhook's"},
     [OPTION_TYPE] = {FLAG("type"), .type = OPTION_WORDS, .value = "TYPE,…",
                      .word = type, .help = "only events of these types"},
