@@ -14,6 +14,7 @@ import tempfile
 import time
 
 import dead
+import history
 import machine
 import registry
 import rows
@@ -22,7 +23,7 @@ from table import Table
 
 BYTES_PER_WAITING_CALL = 1200
 SHORT_ROWS = ("ingest", "batches", "singles", "latency", "dead")
-ROWS = (*SHORT_ROWS, *registry.ROWS, "backlog", "idle")
+ROWS = (*SHORT_ROWS, *registry.ROWS, "history", "backlog", "idle")
 
 
 def say(text):
@@ -40,6 +41,9 @@ def options():
     parser.add_argument(
         "--subscriptions", type=int, help="in the registry's rows (default: a million)"
     )
+    parser.add_argument(
+        "--history-events", type=int, help="in the history row (default: a million)"
+    )
     parser.add_argument("--work", help="folder for the data (default: build folder)")
     parser.add_argument("--json", help="result file (default: bench.json beside it)")
     parser.add_argument(
@@ -49,6 +53,9 @@ def options():
     chosen = parser.parse_args()
     chosen.rounds = chosen.rounds or (1 if chosen.quick else 3)
     chosen.waiting = chosen.waiting or (1_000_000 if chosen.quick else 10_000_000)
+    chosen.history_events = chosen.history_events or (
+        200_000 if chosen.quick else 1_000_000
+    )
     chosen.subscriptions = chosen.subscriptions or 1_000_000
     chosen.sizes = [10_000, 100_000, 1_000_000]
     if not chosen.quick:
@@ -113,12 +120,26 @@ def one_round(bench, chosen, seen):
         )
 
 
+def history_rows(bench, chosen, notes):
+    fits = (shutil.disk_usage(bench.work).free - (2 << 30)) // history.BYTES_PER_EVENT
+    if fits < chosen.history_events:
+        notes.append(f"no disk space for {chosen.history_events:,} events in history")
+        chosen.history_events = max(history.FEW, fits // 1000 * 1000)
+    seen = []
+    for events in (history.FEW, chosen.history_events):
+        say(f"history of {events:,} events")
+        seen.append(history.at_size(bench, events))
+    return seen
+
+
 def long_rows(bench, chosen, seen, notes):
     """The rows whose figures do not depend on how busy the machine is."""
     if "idle" in chosen.only:
         say("idle")
         seen["idle"] = rows.idle(bench, chosen.idle_seconds, after_work=False)
         seen["idleAfterWork"] = rows.idle(bench, chosen.idle_seconds, after_work=True)
+    if "history" in chosen.only:
+        seen["history"] = history_rows(bench, chosen, notes)
     if "backlog" not in chosen.only:
         return
     fits = (shutil.disk_usage(bench.work).free - (2 << 30)) // BYTES_PER_WAITING_CALL
@@ -160,6 +181,8 @@ def fill_table(seen):
         dead.fill_table(table, seen["dead"])
     if "registry" in seen:
         registry.fill_table(table, seen["registry"])
+    if "history" in seen:
+        history.fill_table(table, seen["history"])
     if "backlog" in seen:
         small, large = seen["backlogSmall"], seen["backlog"]
         title = f"{large['events'] / 1e6:g} M calls waiting"
@@ -211,6 +234,8 @@ def describe(seen, notes):
             f"({post:.0f})"
         )
     registry.describe(seen.get("registry", []), notes)
+    if "history" in seen:
+        history.describe(seen["history"], notes)
     if "backlog" in seen:
         large = seen["backlog"]
         notes.append(

@@ -6,7 +6,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 build=${PUSHWIRE_BUILD:-build}
-said=$(ninja --quiet -C "$build" bench/bench-receiver bench/bench-load) || {
+said=$(ninja --quiet -C "$build" bench/bench-receiver bench/bench-load \
+    bench/bench-fill) || {
     echo "$said" >&2
     exit 1
 }
