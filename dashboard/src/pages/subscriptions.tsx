@@ -116,7 +116,8 @@ function About({ subscription }: { subscription: Subscription }) {
   const { topics, tags, customAttributes = {} } = subscription;
   const rest = Object.entries(subscription).filter(([name]) => !SHOWN_APART.includes(name));
   const attributes = Object.entries(customAttributes);
-  const shown = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
+  const shown = (value: unknown) => (typeof value === 'string' ? value
+    : Array.isArray(value) && value.every((each) => typeof each === 'string') ? value.join(', ') : JSON.stringify(value));
   return (
     <>
       <Card>
