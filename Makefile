@@ -1,6 +1,6 @@
 # Only names the verbs; meson and ninja do the work. Each verb installs what it needs first.
 .POSIX:
-.PHONY: all build demo test bench fuzz torture lint install clean
+.PHONY: all build demo test bench fuzz torture lint screenshots install clean
 
 all: build
 
@@ -31,6 +31,10 @@ torture:
 lint:
 	@scripts/install-deps.sh build test lint
 	@scripts/lint.sh
+
+screenshots:
+	@scripts/install-deps.sh build test
+	@scripts/screenshots.sh
 
 install: build
 	@meson install -C build --no-rebuild

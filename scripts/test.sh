@@ -10,11 +10,7 @@ export TSAN_OPTIONS=atexit_sleep_ms=100:second_deadlock_stack=1
 # What failed before a test could run is a failed test too.
 trap '[ $? = 0 ] || [ -n "${counted:-}" ] || echo "0 passed, 1 failed"' EXIT
 
-e2e=tests/e2e
-if ! cmp -s $e2e/package-lock.json $e2e/node_modules/.installed; then
-    npm --prefix $e2e ci --loglevel=error --no-audit --no-fund >/dev/null
-    cp $e2e/package-lock.json $e2e/node_modules/.installed
-fi
+scripts/install-e2e.sh
 
 # Set by CI: a warning ends the build.
 werror=${PUSHWIRE_WERROR:-false}
