@@ -17,6 +17,7 @@ call_list(const struct command_line *line)
     struct buf path = channel_path(line, "/calls");
     resource_filter(line, &path);
     path_add_query(&path, "state", option_text(options, OPTION_STATE));
+    path_add_query(&path, "error", option_text(options, OPTION_ERROR));
     path_add_query(&path, "webhook", option_text(options, OPTION_WEBHOOK));
     return resource_list(line, path, columns, ARRAY_LEN(columns));
 }

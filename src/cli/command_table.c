@@ -133,14 +133,14 @@ const struct command command_table[] = {
     {"stats", NULL, NULL, 0, 0, stats_run, CHANNEL | OPT(WEBHOOK) | OPT(RANGE), 0,
      "Shows figures of all channels, of one, or of one of its webhooks."},
 
-    {"event", "list", NULL, 0, 0, event_list, CHANNEL | FILTER, OPT(CHANNEL),
-     "Lists a channel's events, newest first."},
+    {"event", "list", NULL, 0, 0, event_list, CHANNEL | FILTER | OPT(NOTIFICATION),
+     OPT(CHANNEL), "Lists a channel's events, newest first."},
     {"event", "show", "ID", 1, 1, event_show, CHANNEL, OPT(CHANNEL),
      "Shows an event with its payload and its calls."},
 
     {"call", "list", NULL, 0, 0, call_list,
-     CHANNEL | FILTER | OPT(STATE) | OPT(WEBHOOK), OPT(CHANNEL),
-     "Lists a channel's calls, newest first."},
+     CHANNEL | FILTER | OPT(STATE) | OPT(WEBHOOK) | OPT(NOTIFICATION) | OPT(ERROR),
+     OPT(CHANNEL), "Lists a channel's calls, newest first."},
     {"call", "show", "ID", 1, 1, call_show, CHANNEL, OPT(CHANNEL),
      "Shows a call with each of its attempts."},
     {"call", "retry", "[ID...]", 0, 1000, call_retry, CHANNEL | MANY | OPT(ALL_FAILED),

@@ -16,6 +16,10 @@ static const char *const inner_columns[] = {
     "verdict",  "status",   "reason", "keyType",       "publicKey",
     "expiresAt"};
 
+/* Of each attempt in its object `timings`, as a table of its own. */
+static const char *const timing_columns[] = {"dnsMs",       "connectMs", "tlsMs",
+                                             "firstByteMs", "totalMs",   "reused"};
+
 /* ---- one value ---- */
 
 static void
@@ -78,8 +82,19 @@ how_shown(const char *column)
     return strcmp(column, "durationMs") == 0 ? COLUMN_LESS : COLUMN_WHOLE;
 }
 
+/* A member of a row, or of the object `inside` that the row has. */
+static const struct json_token *
+cell_of(const struct json_doc *doc, const struct json_token *row, const char *inside,
+        const char *name)
+{
+    const struct json_token *object = inside ? json_member(doc, row, inside) : row;
+    return object ? json_member(doc, object, name) : NULL;
+}
+
+/* Those of the columns that the first row has. */
 static void
-put_table(FILE *out, const struct json_doc *doc, const struct json_token *list)
+put_table(FILE *out, const struct json_doc *doc, const struct json_token *list,
+          const char *inside, const char *const *names, size_t n_names)
 {
     struct table_column columns[ARRAY_LEN(inner_columns)];
     const struct json_token *first = json_first(doc, list);
@@ -87,10 +102,9 @@ put_table(FILE *out, const struct json_doc *doc, const struct json_token *list)
     struct buf text;
     size_t n = 0;
 
-    for (size_t i = 0; i < ARRAY_LEN(inner_columns); i++) {
-        if (json_member(doc, first, inner_columns[i]))
-            columns[n++] =
-                (struct table_column){inner_columns[i], how_shown(inner_columns[i])};
+    for (size_t i = 0; i < n_names; i++) {
+        if (cell_of(doc, first, inside, names[i]))
+            columns[n++] = (struct table_column){names[i], how_shown(names[i])};
     }
     buf_init(&text, TEXT_MAX);
     table_init(&table, out, columns, n);
@@ -99,7 +113,7 @@ put_table(FILE *out, const struct json_doc *doc, const struct json_token *list)
         for (size_t i = 0; i < n; i++) {
             buf_reset(&text);
             record_member(&text, doc, slice_of(columns[i].title),
-                          json_member(doc, row, columns[i].title));
+                          cell_of(doc, row, inside, columns[i].title));
             table_cell(&table, text.n ? buf_slice(&text) : SLICE("-"));
         }
     }
@@ -107,6 +121,54 @@ put_table(FILE *out, const struct json_doc *doc, const struct json_token *list)
         table_flush(&table);
     table_fini(&table);
     buf_fini(&text);
+}
+
+static void
+put_heading(FILE *out, struct slice name)
+{
+    fprintf(out, "\n%s%.*s:%s\n", color_begin(out, PAINT_HEADING), (int)name.n, name.p,
+            color_end(out, PAINT_HEADING));
+}
+
+/* How long each step of an attempt took: in the same order as the attempts. */
+static void
+put_timings(FILE *out, const struct json_doc *doc, const struct json_token *list)
+{
+    if (!json_member(doc, json_first(doc, list), "timings"))
+        return;
+    put_heading(out, SLICE("timings"));
+    put_table(out, doc, list, "timings", timing_columns, ARRAY_LEN(timing_columns));
+}
+
+/* Why a call of the table is where it is, or why there is none. */
+static void
+put_reasons(FILE *out, const struct json_doc *doc, const struct json_token *list)
+{
+    struct buf raw;
+    struct buf clean;
+
+    buf_init(&raw, TEXT_MAX);
+    buf_init(&clean, TEXT_MAX);
+    for (const struct json_token *row = json_first(doc, list); row;
+         row = json_after(doc, list, row)) {
+        const struct json_token *text = cell_of(doc, row, "explain", "text");
+        const struct json_token *of = json_member(doc, row, "webhook");
+        if (!text) {
+            text = json_member(doc, row, "text");
+            of = json_member(doc, row, "url");
+        }
+        if (!text || !of)
+            continue;
+        buf_reset(&raw);
+        buf_reset(&clean);
+        record_value(&raw, doc, of);
+        buf_adds(&raw, ": ");
+        record_value(&raw, doc, text);
+        text_add_clean(&clean, buf_slice(&raw), NULL);
+        fprintf(out, INDENT "%s\n", clean.p);
+    }
+    buf_fini(&clean);
+    buf_fini(&raw);
 }
 
 /* What receivers said, below the table of attempts. */
@@ -164,10 +226,11 @@ put_block(FILE *out, const struct json_doc *doc, const struct json_token *key,
     struct slice name = json_string_raw(doc, key);
     struct buf text;
 
-    fprintf(out, "\n%s%.*s:%s\n", color_begin(out, PAINT_HEADING), (int)name.n, name.p,
-            color_end(out, PAINT_HEADING));
+    put_heading(out, name);
     if (is_table(doc, value)) {
-        put_table(out, doc, value);
+        put_table(out, doc, value, NULL, inner_columns, ARRAY_LEN(inner_columns));
+        put_timings(out, doc, value);
+        put_reasons(out, doc, value);
         put_responses(out, doc, value);
         return;
     }
@@ -224,7 +287,12 @@ put_line(FILE *out, const struct json_doc *doc, const struct json_token *key,
 
     buf_init(&text, TEXT_MAX);
     buf_init(&clean, TEXT_MAX);
-    if (value->type == JSON_OBJECT)
+    const struct json_token *sentence =
+        slice_is(name, "explain") ? json_member(doc, value, "text") : NULL;
+
+    if (sentence)
+        record_value(&text, doc, sentence);
+    else if (value->type == JSON_OBJECT)
         add_members(&text, doc, value, slice_is(name, "headers"));
     else
         record_member(&text, doc, name, value);

@@ -83,6 +83,7 @@ resource_filter(const struct command_line *line, struct buf *path)
 
     path_add_query(path, "type", option_text(options, OPTION_TYPE));
     path_add_query(path, "subscription", option_text(options, OPTION_SUBSCRIPTION));
+    path_add_query(path, "notification", option_text(options, OPTION_NOTIFICATION));
     path_add_time(path, "since", line, OPTION_SINCE);
     path_add_time(path, "until", line, OPTION_UNTIL);
 }

@@ -41,7 +41,7 @@ int resource_member(const struct command_line *line, const char *method,
 int resource_do(const struct command_line *line, const char *method, struct buf path,
                 const struct buf *body, const char *sentence);
 
-/* Adds --type, --subscription, --since and --until to a path. */
+/* Adds --type, --subscription, --notification, --since and --until to a path. */
 void resource_filter(const struct command_line *line, struct buf *path);
 /* The time of an option as the server takes it: a duration is so long ago. NULL: it is
  * not given. */
