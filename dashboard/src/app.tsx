@@ -164,8 +164,7 @@ function Side({ me, open, path, found, channelId, onClose }: {
         <Choose label="Colours" value={chosen} onChange={(next: Theme) => setTheme(next)}
           choices={THEMES.map(([value, icon, text]) => [value, <><Icon name={icon} size={15} /><span class="hidden">{text}</span></>])} />
         <div class="muted">
-          <div>Signed in with a key of role <strong>{me.role}</strong></div>
-          <Id>{me.key}</Id>
+          <strong>{me.role}</strong> <Id>{me.key}</Id>
         </div>
         <div class="row">
           <Button small icon="out" onClick={() => signOut()}>Sign out</Button>

@@ -227,6 +227,39 @@ inBrowser('a key is made, shown once, and deleted', {}, async (page, { settled, 
   assert.equal((await server.call('GET', '/v1/me', { key: text })).status, 401);
 });
 
+// ---- figures ----
+
+inBrowser('figures are drawn, and are there as a table', {}, async (page, { settled, go }) => {
+  const answering = await Receiver.open((res, _, n) => res.writeHead(n % 2 ? 204 : 503).end());
+  await server.channel('counted');
+  const good = await server.webhook('counted', answering.url, { retry: { maxRetries: 0 } });
+  await server.webhook('counted', `${answering.url}stopped`, { enabled: false });
+  for (let i = 0; i < 4; i++) await server.must('POST', `/v1/channels/counted/webhooks/${good._id}/test`, { body: {} });
+  await eventually('they are counted', async () => {
+    const { totals } = await server.must('GET', '/v1/channels/counted/stats?range=hour');
+    return totals.attempts === 4 && totals;
+  });
+  await go('#/c/counted');
+  await settled('counted');
+  await page.getByRole('radio', { name: 'Hour' }).check();
+  await page.getByText('in the last hour').first().waitFor();
+  await page.getByText('2 succeeded, 2 failed.').waitFor();
+  const drawn = await page.locator('.plot canvas').first().evaluate((canvas) =>
+    canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((byte) => byte > 0));
+  assert.ok(drawn);
+  const attempts = page.getByRole('figure', { name: /^Attempts/ });
+  await attempts.getByText('As a table').click();
+  const sums = await attempts.locator('details tbody tr').evaluateAll((rows) => rows.map((row) =>
+    [...row.querySelectorAll('td.number')].map((cell) => Number(cell.textContent))).reduce(([a, b], [c, d]) => [a + c, b + d]));
+  assert.deepEqual(sums, [2, 2]);
+  const bad = page.getByRole('region', { name: 'Webhooks that need a look' });
+  assert.deepEqual(await bad.locator('tbody .badge').allInnerTexts(), ['Failing', 'Disabled']);
+  await go('#/');
+  await settled('Overview');
+  await bad.getByRole('link', { name: `${answering.url}stopped` }).waitFor();
+  await answering.close();
+});
+
 // ---- for everybody ----
 
 inBrowser('with the keyboard alone one signs in and makes a channel', { key: null }, async (page, { settled }) => {
@@ -337,7 +370,7 @@ inBrowser('what is slow, fails or is busy says so and goes on', {}, async (page,
     (route) => route.abort(),
   ];
   let release;
-  await page.route('**/v1/channels?*', (route) => (answers.length > 0 ? answers.shift()(route) : route.continue()));
+  await page.route('**/v1/channels?limit=100', (route) => (answers.length > 0 ? answers.shift()(route) : route.continue()));
   await go('#/channels');
   await page.locator('.skeleton').waitFor();
   await eventually('the request is there', () => release);

@@ -62,6 +62,7 @@ test('the API is served over TLS 1.2 and 1.3, and over nothing older', async () 
     const agent = new https.Agent({ minVersion: version, maxVersion: version });
     const { status, protocol } = await ask(agent);
     assert.deepEqual({ status, protocol }, { status: 200, protocol: version });
+    assert.equal((await ask(agent, '/')).status, 200, 'the dashboard');
     agent.destroy();
   }
   const old = new https.Agent({ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT:@SECLEVEL=0' });

@@ -9,7 +9,7 @@ import type { Channel } from '../lib/types';
 import { Badge, Button, Id, Text, Time } from '../ui/basics';
 import { Dialog } from '../ui/dialog';
 import { Choose, Form, TextField, errorAt } from '../ui/form';
-import { Card, Empty, Page } from '../ui/page';
+import { Card, Empty, Note, Page } from '../ui/page';
 import { PagedTable } from '../ui/table';
 import { toast } from '../ui/toast';
 
@@ -20,6 +20,23 @@ export function Trial({ channel: { trialEndsAt, trialEnded } }: { channel: Chann
   return trialEnded
     ? <Badge tone="warn" icon="pause">Ended <Time at={trialEndsAt} /></Badge>
     : <Badge tone="info" icon="clock">Ends <Time at={trialEndsAt} /></Badge>;
+}
+
+// What a channel's pages say of its trial; nothing while the end is far.
+const SOON_MS = 7 * 86_400_000;
+
+export function TrialNote({ channel }: { channel: Channel | null }) {
+  if (!channel?.trialEndsAt) return null;
+  if (channel.trialEnded) {
+    return (
+      <Note tone="warn" icon="pause">
+        The trial of this channel ended <Time at={channel.trialEndsAt} />: events are refused and its calls are held. Nothing is
+        deleted; an admin can lift the limit under Settings.
+      </Note>
+    );
+  }
+  if (Date.parse(channel.trialEndsAt) - Date.now() > SOON_MS) return null;
+  return <Note icon="clock">The trial of this channel ends <Time at={channel.trialEndsAt} />.</Note>;
 }
 
 export function Channels() {

@@ -29,6 +29,7 @@ export function RangeChoice({ range, onChange }: { range: Range; onChange: (rang
   return <Choose label="Range" value={range} choices={RANGES} onChange={onChange} />;
 }
 
+// `path` ends in /stats.
 export function Figures({ path, range, webhook }: { path: string; range: Range; webhook?: string }) {
   const stats = useLoad((signal) => api.get<Stats>(path, { range, webhook }, signal), [path, range, webhook], EVERY_MS);
   return <Load from={stats} rows={6}>{(data) => <Charts stats={data} ofWebhook={webhook !== undefined} />}</Load>;
@@ -52,15 +53,15 @@ function Charts({ stats, ofWebhook }: { stats: Stats; ofWebhook: boolean }) {
         <Tile name="Waiting" value={countShort(stats.backlog)}
           note={stats.oldestDue ? <>oldest due <Time at={stats.oldestDue} /></> : 'nothing is due'} />
         <Tile name="Held" value={countShort(stats.held)} tone={stats.held > 0 ? 'warn' : undefined}
-          note="of disabled webhooks" />
+          note="not sent for now" />
       </div>
       <div class="charts">
         <Card>
-          <Chart title={what} summary={`${count(totals.events)} in the last ${stats.range}.`} at={at} format={countShort}
+          <Chart title={what} summary={`${count(totals.events)} in the last ${stats.range}.`} at={at} format={countShort} whole
             lines={[{ name: what, colour: 'accent', area: true, values: series.map((step) => step.events) }]} />
         </Card>
         <Card>
-          <Chart title="Attempts" at={at} format={countShort}
+          <Chart title="Attempts" at={at} format={countShort} whole
             summary={`${count(totals.succeeded)} succeeded, ${count(totals.failed)} failed.`}
             lines={[
               { name: 'Succeeded', colour: 'good', area: true, values: series.map((step) => step.succeeded) },

@@ -20,9 +20,11 @@ export interface ChartProps {
   lines: Line[];
   format: (value: number | null) => string;
   max?: number; // of the axis; else what the values need
+  whole?: boolean; // the values are counts
 }
 
 const HEIGHT = 176;
+const WHOLE = [1, 2, 5].flatMap((n) => Array.from({ length: 13 }, (_, i) => n * 10 ** i)).sort((a, b) => a - b);
 
 function colourOf(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -44,7 +46,7 @@ function optionsOf(props: ChartProps, width: number): uPlot.Options {
     scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), props.max ?? Math.max((high ?? 0) * 1.08, props.max ?? 1)] } },
     axes: [
       { ...axis, space: 64, size: 26, values: timeTicks },
-      { ...axis, size: 58, space: 32, values: (_, ticks) => ticks.map((tick) => props.format(tick)) },
+      { ...axis, size: 58, space: 32, incrs: props.whole ? WHOLE : undefined, values: (_, ticks) => ticks.map((tick) => props.format(tick)) },
     ],
     series: [
       { label: 'Time', value: (_, x) => (x === null || x === undefined ? '–' : exactTime(new Date(x * 1000).toISOString())) },
@@ -53,12 +55,19 @@ function optionsOf(props: ChartProps, width: number): uPlot.Options {
         stroke: colourOf(colour),
         width: 1.75,
         fill: area ? `${colourOf(colour)}22` : undefined,
-        points: { show: false },
+        points: { show: false, size: 6, fill: colourOf(colour), filter: (plot, n) => lonely(plot.data[n]!) },
         spanGaps: false,
         value: (_, y) => props.format(y),
       })),
     ],
   };
+}
+
+// Where a value has none beside it: a line alone would not show it.
+function lonely(values: ArrayLike<number | null | undefined>): number[] | null {
+  const found = Array.from(values, (_, i) => i).filter((i) =>
+    typeof values[i] === 'number' && typeof values[i - 1] !== 'number' && typeof values[i + 1] !== 'number');
+  return found.length > 0 ? found : null;
 }
 
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
