@@ -70,3 +70,34 @@ struct sqlite_found {
     usec_t rest_us;            /* mono: no step by itself before */
     size_t caught_up;          /* events, for the search that is waiting for it */
 };
+
+struct sqlite_store;
+
+/* sqlite_found.c */
+enum sqlite_found_by { FOUND_SUBSCRIPTION = 's', FOUND_NOTIFICATION = 'n' };
+int sqlite_found_open(struct sqlite_store *s) must_check;
+void sqlite_found_close(struct sqlite_store *s);
+uint32_t sqlite_found_token(const struct sqlite_store *s, enum sqlite_found_by by,
+                            uint64_t channel, struct slice id);
+/* There are events that it does not know yet. */
+bool sqlite_found_behind(const struct sqlite_store *s);
+/* Takes in some more of them, outside a group. */
+int sqlite_found_step(struct sqlite_store *s, int rows) must_check;
+/* Keys below `below` of events that have the token, or seem to; the newest first. Fewer
+ * than `max`: that is all. */
+int sqlite_found_search(struct sqlite_store *s, uint32_t token, uint64_t below,
+                        uint64_t *keys, size_t max, size_t *n) must_check;
+struct found_pair sqlite_found_pair(const uint8_t *block, size_t at);
+bool sqlite_found_before(const struct found_pair *a, const struct found_pair *b);
+/* Inside the group. */
+int sqlite_found_block(struct sqlite_store *s, uint64_t run,
+                       const struct found_pair *pairs, size_t n) must_check;
+int sqlite_found_run_add(struct sqlite_store *s,
+                         const struct found_run *run) must_check;
+/* Among the runs that there are; among those that are no more. */
+void sqlite_found_keep(struct sqlite_store *s, const struct found_run *run);
+void sqlite_found_doom(struct sqlite_store *s, uint64_t number);
+
+/* sqlite_found_runs.c */
+/* A step by itself, when there is something to do; as sqlite_retention_idle. */
+usec_t sqlite_found_idle(struct sqlite_store *s);

@@ -6,6 +6,7 @@
  *   sqlite.c         open, close, the statements' small helpers
  *   sqlite_queue.c   how operations come to the thread
  *   sqlite_thread.c  the thread, groups: begin, commit, roll back, done
+ *   sqlite_scan.c    the line of those who read much
  *   sqlite_log.c     looks at the log before SQLite recovers from it
  *   sqlite_sum.c     checksums: what is between SQLite and the disk
  *   sqlite_damage.c  what becomes of a damaged page at the next start
@@ -474,10 +475,25 @@ void sqlite_wait_for_work(struct sqlite_store *s, enum sqlite_wait how,
 int sqlite_start(struct store *store, const struct store_listener *listener,
                  struct err *err) must_check;
 void sqlite_stop(struct store *store);
+/* What is broken stays so; the listener is told, once. */
+void sqlite_break_down(struct sqlite_store *s);
+void sqlite_fail_op(struct store_op *op, int result);
+/* Performs it, if it is a read, and tells that it is over; only the latter. */
+void sqlite_complete(struct sqlite_store *s, struct store_op *op);
+void sqlite_tell_done(struct sqlite_store *s, struct store_op *op);
 /* Before an operation's first write. */
 int sqlite_group_begin(struct sqlite_store *s) must_check;
 /* Ends a group that holds the store's own work: `rc` is how that went. */
 int sqlite_commit_own(struct sqlite_store *s, int rc);
+
+/* ---- sqlite_scan.c ---- */
+
+bool sqlite_is_scan(const struct sqlite_store *s, struct store_op *op);
+void sqlite_add_scan(struct sqlite_store *s, struct store_op *op);
+/* How long they have to rest; 0 = not. When the store closes they wait for nobody. */
+usec_t sqlite_scan_rest(const struct sqlite_store *s);
+/* The next step, when its time has come. */
+void sqlite_scan_step(struct sqlite_store *s);
 
 /* ---- operations. 0: op->result says how it went. Negative: the group failed. ---- */
 
@@ -605,35 +621,6 @@ void sqlite_events_forget(struct store_op *op); /* in the middle of its steps */
 int sqlite_calls(struct sqlite_store *s, struct store_op *op) must_check;
 bool sqlite_calls_is_scan(struct store_op *op);
 void sqlite_calls_forget(struct store_op *op);
-
-/* sqlite_found.c */
-enum sqlite_found_by { FOUND_SUBSCRIPTION = 's', FOUND_NOTIFICATION = 'n' };
-int sqlite_found_open(struct sqlite_store *s) must_check;
-void sqlite_found_close(struct sqlite_store *s);
-uint32_t sqlite_found_token(const struct sqlite_store *s, enum sqlite_found_by by,
-                            uint64_t channel, struct slice id);
-/* There are events that it does not know yet. */
-bool sqlite_found_behind(const struct sqlite_store *s);
-/* Takes in some more of them, outside a group. */
-int sqlite_found_step(struct sqlite_store *s, int rows) must_check;
-/* Keys below `below` of events that have the token, or seem to; the newest first. Fewer
- * than `max`: that is all. */
-int sqlite_found_search(struct sqlite_store *s, uint32_t token, uint64_t below,
-                        uint64_t *keys, size_t max, size_t *n) must_check;
-struct found_pair sqlite_found_pair(const uint8_t *block, size_t at);
-bool sqlite_found_before(const struct found_pair *a, const struct found_pair *b);
-/* Inside the group. */
-int sqlite_found_block(struct sqlite_store *s, uint64_t run,
-                       const struct found_pair *pairs, size_t n) must_check;
-int sqlite_found_run_add(struct sqlite_store *s,
-                         const struct found_run *run) must_check;
-/* Among the runs that there are; among those that are no more. */
-void sqlite_found_keep(struct sqlite_store *s, const struct found_run *run);
-void sqlite_found_doom(struct sqlite_store *s, uint64_t number);
-
-/* sqlite_found_runs.c */
-/* A step by itself, when there is something to do; as sqlite_retention_idle. */
-usec_t sqlite_found_idle(struct sqlite_store *s);
 
 /* sqlite_feed.c */
 void sqlite_feed_init(struct sqlite_feed *feed);

@@ -29,12 +29,6 @@
 /* While the disk is full, it is looked at this often. */
 #define IDLE_FULL_S 1
 
-/* After a list has had the store's time for so long, others have it for this many times
- * as long. */
-#define SCAN_REST 4
-/* But no longer than this: the machine may have slept in the middle of it. */
-#define SCAN_REST_MAX_US (1000 * 1000)
-
 /* Rows whose time is over, likewise; with a group, and a quarter of its own. */
 #define RETAIN_IDLE 200
 #define RETAIN_BUSY 16
@@ -151,8 +145,8 @@ group_roll_back(struct sqlite_store *s, int reason)
     return reason;
 }
 
-static void
-break_down(struct sqlite_store *s)
+void
+sqlite_break_down(struct sqlite_store *s)
 {
     if (s->broken)
         return;
@@ -170,7 +164,7 @@ group_failed(struct sqlite_store *s, int reason)
     if (reason == E_FULL)
         sqlite_space_full(s);
     else
-        break_down(s);
+        sqlite_break_down(s);
 }
 
 /* ---- operations ---- */
@@ -210,8 +204,8 @@ static const struct {
     [STORE_WEBHOOK_STATS] = {false, sqlite_webhook_stats},
 };
 
-static void
-fail_op(struct store_op *op, int result)
+void
+sqlite_fail_op(struct store_op *op, int result)
 {
     op->result = result;
     op->why =
@@ -241,15 +235,15 @@ leave_pending(struct sqlite_store *s, const struct store_op *op, size_t results)
         s->pending_others--;
 }
 
-static void
-tell_done(struct sqlite_store *s, struct store_op *op)
+void
+sqlite_tell_done(struct sqlite_store *s, struct store_op *op)
 {
     atomic_fetch_sub_explicit(&s->depth, 1, memory_order_relaxed);
     op->done(op);
 }
 
-static void
-complete(struct sqlite_store *s, struct store_op *op)
+void
+sqlite_complete(struct sqlite_store *s, struct store_op *op)
 {
     if (!kinds[op->kind].write) {
         while (!s->broken) {
@@ -257,21 +251,21 @@ complete(struct sqlite_store *s, struct store_op *op)
             if (rc == 0)
                 break;
             if (rc < 0) /* a read needs no space: whatever this is, it is worse */
-                break_down(s);
+                sqlite_break_down(s);
         }
         if (s->broken)
-            fail_op(op, E_IO);
+            sqlite_fail_op(op, E_IO);
     } else if (op->kind == STORE_PUT_WEBHOOK && op->result == 0) {
         grant_lease(s, op);
     }
-    tell_done(s, op);
+    sqlite_tell_done(s, op);
 }
 
 static void
 finish_op(struct sqlite_store *s, struct store_op *op)
 {
     leave_pending(s, op, sqlite_results_of(op));
-    complete(s, op);
+    sqlite_complete(s, op);
 }
 
 /* What is left of deleted things goes with every group, a little at a time. */
@@ -320,41 +314,6 @@ write_group(struct sqlite_store *s, struct store_op **end)
     return rc;
 }
 
-/* Whoever reads much waits in a line of their own. */
-static bool
-is_scan(const struct sqlite_store *s, struct store_op *op)
-{
-    if (op->kind == STORE_BACKUP || op->kind == STORE_FEED)
-        return true;
-    if (op->kind == STORE_STATS || op->kind == STORE_WEBHOOK_STATS)
-        return sqlite_stats_are_long(s, op);
-    if (op->kind == STORE_EVENTS)
-        return sqlite_events_is_scan(op);
-    if (op->kind == STORE_CALLS)
-        return sqlite_calls_is_scan(op);
-    return op->kind == STORE_SUBSCRIPTIONS &&
-           container_of(op, struct store_subscriptions, op)->id.n == 0;
-}
-
-static void
-add_scan_first(struct sqlite_store *s, struct store_op *op)
-{
-    op->next = s->scans;
-    if (!s->scans)
-        s->last_scan = &op->next;
-    s->scans = op;
-}
-
-static void
-add_scan(struct sqlite_store *s, struct store_op *op)
-{
-    op->next = NULL;
-    if (!s->scans)
-        s->last_scan = &s->scans;
-    *s->last_scan = op;
-    s->last_scan = &op->next;
-}
-
 /* Due calls are read after everything else of the group is done: whoever learns of a
  * call by its append, or by reading what is due, hears of the append first. Ending the
  * group at such a read instead would cost an fsync for each of them. */
@@ -369,9 +328,9 @@ perform_group(struct sqlite_store *s)
     while (s->pending != end) {
         struct store_op *op = s->pending;
         s->pending = op->next;
-        if (is_scan(s, op)) {
+        if (sqlite_is_scan(s, op)) {
             leave_pending(s, op, 0);
-            add_scan(s, op);
+            sqlite_add_scan(s, op);
             continue;
         }
         s->worked = true;
@@ -383,7 +342,7 @@ perform_group(struct sqlite_store *s)
         }
         if (rc < 0 && kinds[op->kind].write) {
             sqlite_put_undone(s, op);
-            fail_op(op, rc);
+            sqlite_fail_op(op, rc);
         }
         finish_op(s, op);
     }
@@ -463,99 +422,6 @@ idle_step(struct sqlite_store *s)
     return found_us < sleep_us ? found_us : sleep_us;
 }
 
-/* How long lists have to rest; 0 = not. When the store closes they wait for nobody. */
-static usec_t
-scan_rest(const struct sqlite_store *s)
-{
-    usec_t left = s->scan_at_us - clock_mono_us(s->clock);
-    return s->worked && !s->closing && left > 0 ? left : 0;
-}
-
-/* What is newer than the index by which events are found is taken in first, up to so
- * many events; then it is walked. */
-#define CATCH_UP_STEP 250
-
-static bool
-catches_up(struct sqlite_store *s)
-{
-    if (!sqlite_found_behind(s) || s->found.caught_up >= STORE_SCAN_MAX ||
-        s->space.room == DISK_FULL)
-        return false;
-    s->found.caught_up += CATCH_UP_STEP;
-    return sqlite_found_step(s, CATCH_UP_STEP) == 0;
-}
-
-static bool
-is_list(const struct store_op *op)
-{
-    return op->kind == STORE_EVENTS || op->kind == STORE_CALLS;
-}
-
-/* By what that index knows. */
-static bool
-is_found(struct store_op *op)
-{
-    const struct store_events *events = container_of(op, struct store_events, op);
-    const struct store_calls *calls = container_of(op, struct store_calls, op);
-    return op->kind == STORE_EVENTS ? events->subscription.n || events->notification.n
-                                    : calls->subscription.n || calls->notification.n;
-}
-
-static void
-forget_list(struct store_op *op)
-{
-    if (op->kind == STORE_EVENTS)
-        sqlite_events_forget(op);
-    else
-        sqlite_calls_forget(op);
-}
-
-/* True: there is more to do. Else the operation is over. */
-static bool
-list_step(struct sqlite_store *s, struct store_op *op)
-{
-    if (!s->broken && is_found(op) && catches_up(s))
-        return true;
-    if (!s->broken) {
-        int rc = kinds[op->kind].perform(s, op);
-        if (rc == 1)
-            return true;
-        if (rc < 0)
-            break_down(s);
-    }
-    s->found.caught_up = 0;
-    if (s->broken) {
-        forget_list(op);
-        fail_op(op, E_IO);
-    }
-    tell_done(s, op);
-    return false;
-}
-
-/* The next list, when its time has come. */
-static void
-scan_step(struct sqlite_store *s)
-{
-    if (!s->scans || scan_rest(s) > 0)
-        return;
-    struct store_op *op = s->scans;
-    s->scans = op->next;
-    usec_t begin_us = clock_mono_us(s->clock);
-    if (is_list(op)) {
-        if (list_step(s, op))
-            add_scan_first(s, op); /* it is not long, and holds memory meanwhile */
-    } else if ((op->kind == STORE_BACKUP && sqlite_backup_step(s, op)) ||
-               (op->kind == STORE_STATS && sqlite_stats_step(s, op))) {
-        add_scan(s, op); /* behind the others: there is more of it */
-    } else {
-        complete(s, op);
-    }
-    usec_t end_us = clock_mono_us(s->clock);
-    usec_t rest_us = (end_us - begin_us) * SCAN_REST;
-    s->scan_at_us = end_us + (rest_us < SCAN_REST_MAX_US ? rest_us : SCAN_REST_MAX_US);
-    s->worked = false;
-}
-
 static void
 sleep_for(struct sqlite_store *s, usec_t us)
 {
@@ -570,9 +436,9 @@ work(struct sqlite_store *s)
     const struct timespec linger = {0, LINGER_NS};
     while (sqlite_take(s)) {
         pulse_work();
-        scan_step(s);
+        sqlite_scan_step(s);
         if (!s->pending) {
-            sleep_for(s, s->scans ? scan_rest(s) : idle_step(s));
+            sleep_for(s, s->scans ? sqlite_scan_rest(s) : idle_step(s));
             continue;
         }
         if (s->pending_others == 0 && s->pending_results < SQLITE_LINGER_RESULTS &&
