@@ -10,7 +10,6 @@ sources for ninja. Builds at the same time wait for each other.
 """
 
 import fcntl
-import gzip
 import hashlib
 import pathlib
 import shutil
@@ -18,19 +17,13 @@ import subprocess
 import sys
 import tempfile
 
+import embed
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DASHBOARD = ROOT / "dashboard"
 CACHE = DASHBOARD / ".cache"
 CHECKING = sys.argv[1:] == ["--check"]
 KEPT = 4  # of the newest
-
-TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".svg": "image/svg+xml",
-    ".txt": "text/plain; charset=utf-8",
-}
 
 HELP = """the dashboard could not be built. Its packages come from npm, once; without a way there, or
 without Node.js 18 or newer, configure with -Ddashboard=disabled."""
@@ -38,7 +31,8 @@ without Node.js 18 or newer, configure with -Ddashboard=disabled."""
 
 def sources():
     fixed = ("package.json", "package-lock.json", ".npmrc", "build.mjs")
-    files = [DASHBOARD / name for name in fixed] + [pathlib.Path(__file__).resolve()]
+    scripts = [pathlib.Path(each.__file__).resolve() for each in (sys.modules[__name__], embed)]
+    files = [DASHBOARD / name for name in fixed] + scripts
     return files + sorted(path for path in (DASHBOARD / "src").rglob("*") if path.is_file())
 
 
@@ -68,39 +62,13 @@ def install(needed, *options):
         shutil.copy(lock, installed)
 
 
-def array(name, content):
-    rows = (content[at : at + 24] for at in range(0, len(content), 24))
-    body = ",\n".join(",".join(map(str, row)) for row in rows)
-    return f"static const unsigned char {name}[] = {{\n{body}}};\n"
-
-
 def as_c(folder):
-    """Each file as it is and, where that is shorter, compressed."""
-    text = '/* Made by scripts/dashboard.py. */\n#include "api/dashboard.h"\n\n'
-    rows = []
-    for number, path in enumerate(sorted(path for path in folder.rglob("*") if path.is_file())):
-        content = path.read_bytes()
-        packed = gzip.compress(content, 9, mtime=0)
-        packed = packed if len(packed) < len(content) else b""
+    files = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
-        text += array(f"plain_{number}", content)
-        if packed:
-            text += array(f"gzip_{number}", packed)
-        rows.append(
-            '    {"/%s", "%s", "%s", %s, plain_%d, sizeof(plain_%d), %s, %d},\n'
-            % (
-                "" if name == "index.html" else name,
-                TYPES[path.suffix],
-                hashlib.sha256(content).hexdigest()[:20],
-                "true" if "/" in name else "false",
-                number,
-                number,
-                f"gzip_{number}" if packed else "NULL",
-                len(packed),
-            )
-        )
-    text += "\nconst struct dashboard_file dashboard_files[] = {\n" + "".join(rows) + "};\n"
-    return text + f"const size_t dashboard_n_files = {len(rows)};\n"
+        served = "/" + ("" if name == "index.html" else name)
+        files.append((served, embed.TYPES[path.suffix], "/" in name, path.read_bytes()))
+    return embed.as_c("scripts/dashboard.py", "dashboard", files)
 
 
 def cached(key):

@@ -5,7 +5,7 @@ set -eu
 
 build="build-essential meson ninja-build pkg-config ca-certificates curl
     libcurl4-openssl-dev libsqlite3-dev libssl-dev libinih-dev
-    libc-ares-dev libmaxminddb-dev libseccomp-dev"
+    libc-ares-dev libmaxminddb-dev libseccomp-dev python3-yaml"
 test="clang libcmocka-dev openssl faketime chromium zsh"
 bench="wrk python3"
 fuzz="clang libclang-rt-14-dev"

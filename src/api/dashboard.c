@@ -1,4 +1,5 @@
-/* The dashboard: files out of the binary, for browsers and nobody else's pages. */
+/* The dashboard and the API's reference: files out of the binary, for browsers and
+ * nobody else's pages. */
 #include "api/dashboard.h"
 
 #include <stdio.h>
@@ -100,12 +101,20 @@ takes_gzip(const struct httpd_req *req)
 /* ---- the answer ---- */
 
 static const struct dashboard_file *
+find_in(const struct dashboard_file *files, size_t n, const char *path)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(files[i].path, path) == 0)
+            return &files[i];
+    return NULL;
+}
+
+static const struct dashboard_file *
 find_file(const char *path)
 {
-    for (size_t i = 0; i < dashboard_n_files; i++)
-        if (strcmp(dashboard_files[i].path, path) == 0)
-            return &dashboard_files[i];
-    return NULL;
+    const struct dashboard_file *file =
+        find_in(dashboard_files, dashboard_n_files, path);
+    return file ? file : find_in(reference_files, reference_n_files, path);
 }
 
 static void
@@ -128,7 +137,9 @@ dashboard_file(struct api_request *r)
     const struct dashboard_file *file = find_file(httpd_path(r->req));
 
     if (!file) {
-        api_problem(r, 404, "no such file: the dashboard is at /");
+        api_problem(
+            r, 404,
+            "no such file: the dashboard is at /, the API's reference at /docs");
         return;
     }
     bool packed = file->gzip && takes_gzip(r->req);

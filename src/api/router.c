@@ -146,6 +146,13 @@ static const struct route routes[] = {
     {"GET", "/assets/{name}", ROUTE_PUBLIC, MAY_READ, ROUTE_NO_BODY, QUERY_FREE,
      dashboard_file, 0},
 
+    {"GET", "/openapi.json", ROUTE_PUBLIC, MAY_READ, ROUTE_NO_BODY, QUERY_FREE,
+     dashboard_file, 0},
+    {"GET", "/docs", ROUTE_PUBLIC, MAY_READ, ROUTE_NO_BODY, QUERY_FREE, dashboard_file,
+     0},
+    {"GET", "/docs/{name}", ROUTE_PUBLIC, MAY_READ, ROUTE_NO_BODY, QUERY_FREE,
+     dashboard_file, 0},
+
     {"GET", "/healthz", ROUTE_LOCAL, MAY_READ, ROUTE_NO_BODY, 0, health_live, 0},
     {"GET", "/readyz", ROUTE_LOCAL, MAY_READ, ROUTE_NO_BODY, 0, health_ready, 0},
     {"GET", "/metrics", ROUTE_LOCAL, MAY_READ, ROUTE_NO_BODY, 0, health_metrics, 0},
@@ -195,8 +202,9 @@ allow_add(char allow[ROUTER_ALLOW], const char *method)
 static bool
 is_own(const char *path)
 {
-    static const char *const own[] = {"/v1/", "/healthz", "/readyz", "/metrics",
-                                      "/assets/"};
+    static const char *const own[] = {"/v1/",     "/healthz", "/readyz",
+                                      "/metrics", "/assets/", "/openapi.json",
+                                      "/docs"};
 
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         if (strncmp(path, own[i], strlen(own[i])) == 0)

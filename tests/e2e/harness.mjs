@@ -10,6 +10,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { openDocument } from './contract.mjs';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const BIN = path.resolve(process.env.PUSHWIRE_BIN ?? path.join(ROOT, 'build/pushwire'));
@@ -17,6 +18,10 @@ export const BIN = path.resolve(process.env.PUSHWIRE_BIN ?? path.join(ROOT, 'bui
 // How long a thing that must happen may take before the test gives up on it. A machine that is
 // slow, or a sanitizer, never makes a test fail; only what never comes does.
 export const GIVE_UP_MS = 90_000;
+
+// Answers of servers of this very program are held against its document.
+export const contract = openDocument(BIN);
+const documented = new Set(); // their origins
 
 const children = new Set();
 const folders = new Set();
@@ -155,6 +160,7 @@ export class Program {
   async listening() {
     const match = await this.line(/listening on (https?:\/\/\S+)/);
     this.url = match[1];
+    if (this.documented) documented.add(this.url);
     return this;
   }
 
@@ -181,6 +187,7 @@ export class Server extends Program {
     );
     this.dir = dir;
     this.data = data;
+    this.documented = contract !== null && (bin ?? BIN) === BIN;
   }
 
   static async start(options) {
@@ -274,8 +281,13 @@ export function request(url, { method = 'GET', headers = {}, body, using = agent
       res.on('error', reject);
       res.on('data', (part) => parts.push(part));
       res.on('end', () => {
-        const bytes = Buffer.concat(parts);
-        resolve(new Answer(res, bytes));
+        const answered = new Answer(res, Buffer.concat(parts));
+        try {
+          if (documented.has(url.origin)) contract.checkAnswer(method, url, answered);
+          resolve(answered);
+        } catch (error) {
+          reject(error);
+        }
       });
     });
     req.end(body);
