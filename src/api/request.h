@@ -65,6 +65,7 @@ struct api_request {
         struct engine_subscription_count subscription_count;
         struct engine_notification notification;
         struct engine_notifications notifications;
+        struct engine_notices notices;
         struct engine_feed feed;
     } op;
     uint32_t events_by_type[EVENT_TYPES]; /* of an ingest */

@@ -134,6 +134,7 @@ int channel_element_read(struct reader *rd, const struct json_token *value,
 void notifications_create(struct api_request *r);
 void notifications_put(struct api_request *r);
 void notifications_list(struct api_request *r);
+void notices_list(struct api_request *r);
 void notifications_show(struct api_request *r);
 /* The members of a notification, into an open object. */
 void notification_write(struct json_out *json, const struct notification_row *row);

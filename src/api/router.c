@@ -131,6 +131,11 @@ static const struct route routes[] = {
     {"PATCH", CHANNEL, ROUTE_KEYED, MAY_ADMIN, ROUTE_JSON, 0, channels_change, 0},
     {"DELETE", CHANNEL, ROUTE_KEYED, MAY_ADMIN, ROUTE_NO_BODY, 0, channels_delete, 0},
 
+    {"GET", "/v1/notices", ROUTE_KEYED, MAY_ADMIN, ROUTE_NO_BODY, QUERY_PAGE,
+     notices_list, 0},
+    {"GET", CHANNEL "/notices", ROUTE_KEYED, MAY_READ, ROUTE_NO_BODY, QUERY_PAGE,
+     notices_list, 0},
+
     {"GET", "/v1/keys", ROUTE_KEYED, MAY_ADMIN, ROUTE_NO_BODY, QUERY_PAGE, keys_list,
      0},
     {"POST", "/v1/keys", ROUTE_KEYED, MAY_ADMIN, ROUTE_JSON, 0, keys_create, 0},

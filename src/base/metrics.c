@@ -35,6 +35,16 @@ static const struct counter_row counter_rows[METRIC_COUNTERS] = {
                           "Rows that went because their time was over.",
                           "rows",
                           {"events", "calls", "attempts", "reports"}},
+    [METRIC_NOTICES] = {"pushwire_notices_total",
+                        "Notices to operators, by kind.",
+                        "kind",
+                        {"webhookDisabled", "callExhausted", "backlogHigh",
+                         "backlogCleared", "oldestDueHigh", "oldestDueCleared",
+                         "diskLow", "diskCleared", "trialEnded"}},
+    [METRIC_NOTICE_ATTEMPTS] = {"pushwire_notice_attempts_total",
+                                "Attempts to send a notice, by verdict.",
+                                "verdict",
+                                {"ok", "temporary", "gone"}},
     [METRIC_COMMITS] = {"pushwire_commits_total", "Group commits.", NULL, {NULL}},
 };
 

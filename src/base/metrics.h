@@ -13,11 +13,13 @@ enum metric_counter {
     METRIC_ATTEMPTS, /* label verdict */
     METRIC_REQUESTS, /* label code: 2xx, 4xx, 5xx */
     METRIC_COMMITS,
-    METRIC_DISABLED,  /* label reason, by enum disable_reason order */
-    METRIC_RETENTION, /* label rows: events, calls, attempts, reports */
+    METRIC_DISABLED,        /* label reason, by enum disable_reason order */
+    METRIC_RETENTION,       /* label rows: events, calls, attempts, reports */
+    METRIC_NOTICES,         /* label kind, by enum notice_kind order */
+    METRIC_NOTICE_ATTEMPTS, /* label verdict */
     METRIC_COUNTERS
 };
-#define METRIC_LABELS_MAX 8
+#define METRIC_LABELS_MAX 9
 
 enum metric_histogram {
     METRIC_INGEST_SECONDS,   /* request in → answer */

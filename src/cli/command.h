@@ -109,6 +109,7 @@ int subscription_export(const struct command_line *line);
 int subscription_import(const struct command_line *line);
 
 int notification_list(const struct command_line *line);
+int notice_list(const struct command_line *line);
 int notification_show(const struct command_line *line);
 int notification_create(const struct command_line *line);
 

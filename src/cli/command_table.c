@@ -20,7 +20,8 @@
 /* What is done when much waits, or fails. */
 #define BACKLOGS                                                                       \
     (OPT(HOST_WINDOW) | OPT(DRAIN_RATE) | OPT(DRAIN_TOTAL) | OPT(DISABLE_AFTER) |      \
-     OPT(CHANNEL_RATE))
+     OPT(NOTIFY_URL) | OPT(NOTIFY_SECRET_FILE) | OPT(NOTIFY_BACKLOG) |                 \
+     OPT(NOTIFY_OLDEST_DUE) | OPT(CHANNEL_RATE))
 
 #define TARGETS                                                                        \
     (OPT(DEV) | OPT(ALLOW) | OPT(DENY) | OPT(PORTS) | OPT(ALLOW_HTTP) | OPT(NAT64) |   \
@@ -58,6 +59,7 @@ const struct command_group command_groups[] = {
     {"stats", "figures of the last hour, day or week: events, failures, times"},
     {"subscription", "list, show, put, delete, export, import subscriptions"},
     {"notification", "list, show and create a channel's notifications"},
+    {"notice", "list what operators are told"},
     {"topic", "list, create, delete a channel's topics"},
     {"tag", "list, create, delete a channel's tags"},
     {"attribute", "list, create, delete a channel's attributes"},
@@ -197,6 +199,9 @@ const struct command command_table[] = {
 
     {"topic", "create", "NAME", 1, 1, topic_create, CHANNEL | OPT(ID), OPT(CHANNEL),
      "Creates a topic that the channel's apps may offer."},
+    {"notice", "list", NULL, 0, 0, notice_list, CHANNEL | OPT(LIMIT), 0,
+     "Lists what operators are told, newest first; of all channels, or of one."},
+
     {"topic", "list", NULL, 0, 0, topic_list, CHANNEL, OPT(CHANNEL),
      "Lists a channel's topics."},
     {"topic", "delete", "ID", 1, 1, topic_delete, CHANNEL, OPT(CHANNEL),

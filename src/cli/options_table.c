@@ -139,6 +139,22 @@ const struct option option_table[OPTIONS] = {
                               DURATION(0, HOURS(24 * 365), 1000), .fallback = "5d",
                               .help = "disable a webhook after so long nothing but "
                                       "failures; 0 = never"},
+    [OPTION_NOTIFY_URL] = {SERVER("notify-url", "NOTIFY_URL"), TEXT("URL"),
+                           .help =
+                               "where operators are told, as a webhook: of disabled "
+                               "webhooks, exhausted calls, backlogs, a full disk"},
+    [OPTION_NOTIFY_SECRET_FILE] = {SERVER("notify-secret-file", "NOTIFY_SECRET_FILE"),
+                                   TEXT("FILE"),
+                                   .help = "what that is signed with; made if missing; "
+                                           "default: DIR/notify.secret"},
+    [OPTION_NOTIFY_BACKLOG] = {SERVER("notify-backlog", "NOTIFY_BACKLOG"),
+                               INT(0, INT64_MAX / 2), .fallback = "100000",
+                               .help = "tell when more calls of one webhook wait; 0 = "
+                                       "never"},
+    [OPTION_NOTIFY_OLDEST_DUE] = {SERVER("notify-oldest-due", "NOTIFY_OLDEST_DUE"),
+                                  DURATION(0, HOURS(24 * 365), 1000), .fallback = "1h",
+                                  .help = "tell when a call has been due for longer; 0 "
+                                          "= never"},
     [OPTION_CHANNEL_RATE] = {SERVER("channel-rate", "CHANNEL_RATE"), INT(0, 1000000),
                              .fallback = "0",
                              .help = "events a second that one channel takes in, and "

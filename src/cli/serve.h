@@ -34,6 +34,7 @@ struct server {
     int listen_fd, metrics_fd; /* bound; -1 = none, or the API has it */
     struct mem_budget ingest;
     struct guard guard;
+    struct engine_notify notify; /* the reference is the server's */
     char dns[TARGETS_DNS_MAX];
     struct transport_options transport;
     char key_path[PATH_MAX_BYTES];
@@ -74,6 +75,13 @@ void server_watch(struct server *server);
 /* In a build with faults: does what an intruder would, as far as PUSHWIRE_FAULT says.
  * On any thread. */
 void server_try_to_escape(void);
+
+/* ---- serve_notify.c ---- */
+
+/* What operators are told, and where; makes the secret's file if there is none. When
+ * the data folder is there, and before the sandbox. E_INVALID: an option makes no
+ * sense. */
+int server_read_notify(struct server *server, struct err *err) must_check;
 
 /* ---- serve_key.c ---- */
 

@@ -159,6 +159,7 @@ open_engine(struct server *server, struct err *err)
         .drain_rate = (unsigned)option_number(options, OPTION_DRAIN_RATE),
         .drain_total = (unsigned)option_number(options, OPTION_DRAIN_TOTAL),
         .disable_after = option_number(options, OPTION_DISABLE_AFTER),
+        .notify = server->notify,
         .sender_bytes = (size_t)server->memory.sender,
         .broken = on_broken,
     };
@@ -321,6 +322,8 @@ server_open(struct server *server, struct err *err)
     if (rc == 0)
         rc = open_store(server, err);
     if (rc == 0)
+        rc = server_read_notify(server, err);
+    if (rc == 0)
         rc = server_enter_sandbox(server, err);
     if (rc == 0)
         rc = open_engine(server, err);
@@ -343,6 +346,7 @@ server_close(struct server *server)
     geoip_close(server->geoip);
     tls_close(server->tls);
     guard_fini(&server->guard);
+    webhook_unref(server->notify.to);
     if (server->listen_fd >= 0)
         close(server->listen_fd);
     if (server->metrics_fd >= 0)

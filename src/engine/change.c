@@ -288,6 +288,7 @@ disable_done(struct engine_change *change)
         metric_add(METRIC_DISABLED, disabling->reason, 1);
         log_line(LOG_WARN, "webhook.disabled", LOG_S("webhook", change->webhook->id),
                  LOG_S("reason", change->webhook->disabled_reason));
+        notices_disabled(&disabling->engine->notices, change->webhook);
     } else { /* its lane is shut until it is told anew */
         engine_tell_what_is(disabling->engine, disabling->was->number);
     }

@@ -251,6 +251,9 @@ dispatch_turn(struct dispatch *dispatch)
             earlier(lanes_drain_due(dispatch), lanes_probe_due(dispatch)));
     if (dispatch->refused && dispatch->refused_at_ms < next)
         next = dispatch->refused_at_ms;
+    if (!dispatch->stopping && dispatch->options.also)
+        next =
+            earlier(next, dispatch->options.also(dispatch->options.also_ctx, now_ms));
     return next;
 }
 
@@ -278,7 +281,7 @@ bool
 dispatch_is_idle(const struct dispatch *dispatch)
 {
     return dispatch->pool.in_flight == 0 && dispatch->unrecorded == 0 &&
-           dispatch->reads == 0 && !dispatch->gates;
+           dispatch->reads == 0 && !dispatch->gates && dispatch->others == 0;
 }
 
 struct transport *

@@ -57,7 +57,13 @@ struct dispatch_options {
      * `reason`, unless it has changed since. On the
      * dispatch's thread. */
     void (*disable)(void *ctx, struct webhook *webhook, enum disable_reason reason);
+    /* All attempts of a call are used, and that is committed. Likewise. */
+    void (*exhausted)(void *ctx, const struct webhook *webhook, uint64_t event,
+                      uint32_t attempts, struct slice reason);
     void *ctx;
+    /* Part of each turn; NULL = nothing. Returns when it wants the next (steady ms). */
+    msec_t (*also)(void *also_ctx, msec_t now_ms);
+    void *also_ctx;
 };
 
 /* Figures for anybody; written by the dispatch's thread. */

@@ -201,6 +201,10 @@ outcomes_committed(struct dispatch *dispatch, struct outcomes *outcomes)
         if (result->state == CALL_WAITING && !result->lost)
             lane_note(dispatch, lane,
                       (struct schedule_place){result->due_ms, result->event});
+        if (result->state == CALL_FAILED && !result->lost)
+            dispatch->options.exhausted(dispatch->options.ctx, lane->webhook,
+                                        result->event, result->attempt.n,
+                                        result->attempt.reason);
         lane_forget(dispatch, call);
         lane_update(dispatch, lane);
     }

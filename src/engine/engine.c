@@ -86,7 +86,8 @@ on_room(void *ctx, enum disk_room room, uint64_t left)
     log_line(room == DISK_ROOM ? LOG_INFO : LOG_WARN, "disk",
              LOG_S("room", disk_room_name(room)), LOG_I("left", (int64_t)left),
              LOG_S("so", what[room]));
-    atomic_store(&engine->room, room);
+    if (atomic_exchange(&engine->room, room) != (int)room)
+        notices_room(&engine->notices, room, left);
     for (size_t i = 0; i < engine->n_senders; i++) {
         struct transport *transport = dispatch_transport(engine->senders[i].dispatch);
         transport->wake(transport);
@@ -119,6 +120,14 @@ on_broken(void *ctx, const char *why)
 
 /* ---- open, stop, close ---- */
 
+static void
+on_exhausted(void *ctx, const struct webhook *webhook, uint64_t event,
+             uint32_t attempts, struct slice reason)
+{
+    struct engine *engine = ctx;
+    notices_exhausted(&engine->notices, webhook, event, attempts, reason);
+}
+
 /* Of a rate for all, rounded up; 0 stays 0. */
 static unsigned
 share(unsigned total, size_t n)
@@ -150,7 +159,10 @@ make_senders(struct engine *engine, struct err *err)
             .room = &engine->room,
             .disable_after = options->disable_after,
             .disable = engine_disable,
+            .exhausted = on_exhausted,
             .ctx = engine,
+            .also = i == 0 ? notices_turn : NULL,
+            .also_ctx = &engine->notices,
         });
     }
     return 0;
@@ -190,6 +202,7 @@ engine_open(struct engine **out, const struct engine_options *options, struct er
     json_init(&engine->row);
     buf_init(&engine->members, SUBSCRIPTION_ROOM_MAX);
     watches_init(&engine->watches);
+    notices_init(&engine->notices, engine);
     pthread_mutex_init(&engine->gate_lock, NULL);
     atomic_init(&engine->stopping, false);
     atomic_init(&engine->abort_at_us, 0);
@@ -245,6 +258,7 @@ engine_close(struct engine *engine)
     if (!engine)
         return;
     assert(engine->stopped);
+    notices_fini(&engine->notices);
     for (size_t i = 0; i < engine->n_senders; i++)
         dispatch_free(engine->senders[i].dispatch);
     free(engine->senders);

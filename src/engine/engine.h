@@ -20,6 +20,7 @@
 #include "core/figures.h"
 #include "core/job.h"
 #include "core/key.h"
+#include "core/notice.h"
 #include "core/record.h"
 #include "core/webhook.h"
 
@@ -27,6 +28,14 @@ struct engine;
 struct guard;
 struct store;
 struct transport;
+
+/* What operators are told (core/notice.h), and where. */
+struct engine_notify {
+    bool on;              /* off: nothing is told, stored or looked at */
+    struct webhook *to;   /* URL and secret; a reference is taken. NULL = not sent */
+    uint64_t backlog;     /* of a webhook, in calls; 0 = never told */
+    msec_t oldest_due_ms; /* likewise */
+};
 
 struct engine_options {
     struct store *store; /* open, not started; the engine starts and stops it, the
@@ -45,7 +54,8 @@ struct engine_options {
     unsigned drain_total;      /* and in all */
     unsigned host_window;      /* in flight to one host and port; 0 = any number */
     msec_t disable_after;      /* of nothing but failures, a webhook; 0 = never */
-    size_t sender_bytes;       /* event bytes held in memory per sender */
+    struct engine_notify notify;
+    size_t sender_bytes; /* event bytes held in memory per sender */
     void (*broken)(
         void *ctx,
         const char *why); /* the store failed: end the program. On the store's thread */
@@ -369,6 +379,18 @@ struct engine_cancel {
     void *private;
 };
 
+/* Notices, newest first; see store_notices. */
+struct engine_notices {
+    uint64_t channel; /* 0 = all, the server's own included */
+    uint64_t before;
+    size_t limit;
+    void (*each)(struct engine_notices *list, const struct notice_row *row);
+    void (*done)(struct engine_notices *list);
+    int result;
+    uint64_t next; /* 0 = that was all */
+    void *private;
+};
+
 struct engine_counts {
     uint64_t calls[CALL_STATES];
     uint64_t disk_bytes;
@@ -397,6 +419,7 @@ void engine_retry(struct engine *engine, struct engine_retry *retry);
 void engine_cancel(struct engine *engine, struct engine_cancel *cancel);
 void engine_counts(struct engine *engine, struct engine_counts *counts);
 void engine_backup(struct engine *engine, struct engine_backup *backup);
+void engine_notices(struct engine *engine, struct engine_notices *list);
 
 /* ---- jobs (jobs.c); see store_job.h ---- */
 

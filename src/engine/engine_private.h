@@ -7,6 +7,7 @@
 #include "engine/config.h"
 #include "engine/dispatch.h"
 #include "engine/engine.h"
+#include "engine/notices.h"
 #include "store/store.h"
 #include "store/store_job.h"
 
@@ -53,6 +54,7 @@ struct engine {
     struct buf members;
 
     struct watches watches;
+    struct notices notices;
 
     pthread_mutex_t gate_lock; /* dispatch_gate.c: nothing is asked once it is closed */
     bool gates_closed;

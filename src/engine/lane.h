@@ -98,6 +98,7 @@ struct dispatch {
     size_t unrecorded;        /* outcomes collected or submitted */
     size_t reads;             /* under way */
     struct gate *gates;       /* authorizers that are being asked */
+    size_t others;            /* attempts of no lane and no gate */
     struct outcomes *open;    /* being filled; NULL when empty */
     struct outcomes *refused; /* the disk was full: submit again at refused_at */
     msec_t refused_at_ms;

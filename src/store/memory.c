@@ -310,6 +310,10 @@ static const struct {
     [STORE_PUT_NOTIFICATION] = {true, memory_put_notification},
     [STORE_NOTIFICATIONS] = {false, memory_notifications},
     [STORE_FEED] = {false, memory_feed},
+    [STORE_PUT_NOTICE] = {true, memory_put_notice},
+    [STORE_NOTICES] = {false, memory_notices},
+    [STORE_SETTLE_NOTICE] = {true, memory_settle_notice},
+    [STORE_BACKLOGS] = {false, memory_backlogs},
     [STORE_BACKUP] = {false, memory_backup},
     [STORE_CANCEL] = {true, memory_cancel},
     [STORE_PUT_JOB] = {true, memory_put_job},
@@ -512,6 +516,7 @@ memory_close(struct store *store)
     for (size_t i = 0; i < m->n_idempotency; i++)
         memory_disown(m->idempotency[i].key);
     memory_registry_free(m);
+    memory_notices_free(m);
     memory_feed_free(m);
     memory_jobs_free(m);
     for (size_t i = 0; i < m->n_webhooks; i++)

@@ -2,6 +2,7 @@
  * src/store/memory*.c include this. */
 #pragma once
 
+#include "core/notice.h"
 #include "store/store.h"
 #include "store/store_job.h"
 
@@ -98,6 +99,8 @@ struct memory_store {
     size_t n_jobs;
     struct memory_note *notes; /* by time */
     size_t n_notes;
+    struct notice_row *notices; /* by ascending number; their slices are owned */
+    size_t n_notices;
 
     struct store_op *head;
     struct store_op *tail;
@@ -176,6 +179,13 @@ void memory_feed_outcome(struct memory_store *m, const struct memory_event *even
 void memory_feed_commit(struct memory_store *m);
 void memory_feed(struct memory_store *m, struct store_op *op);
 void memory_feed_free(struct memory_store *m);
+
+/* memory_notice.c */
+void memory_put_notice(struct memory_store *m, struct store_op *op);
+void memory_notices(struct memory_store *m, struct store_op *op);
+void memory_settle_notice(struct memory_store *m, struct store_op *op);
+void memory_backlogs(struct memory_store *m, struct store_op *op);
+void memory_notices_free(struct memory_store *m);
 
 /* memory_read.c */
 /* What people see of a stored state. */

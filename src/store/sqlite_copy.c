@@ -276,6 +276,10 @@ run(sqlite3 *db, const char *sql, int64_t a, int64_t b, uint64_t *changes)
 static int
 settle_waiting(sqlite3 *db, struct store_restore *restore, msec_t now_ms, msec_t wall)
 {
+    /* What operators were told before the copy was made they know. */
+    int rc = run(db, "UPDATE notice SET waits = 0 WHERE waits = 1", 0, 0, NULL);
+    if (rc != SQLITE_OK)
+        return rc;
     switch (restore->waiting) {
     case RESTORE_HOLD:
         return run(db,
@@ -289,8 +293,8 @@ settle_waiting(sqlite3 *db, struct store_restore *restore, msec_t now_ms, msec_t
     case RESTORE_CANCEL:
         break;
     }
-    int rc = run(db, "UPDATE call SET state = ?1, due_ms = ?2 WHERE state = 0",
-                 CALL_CANCELLED, now_ms, &restore->cancelled);
+    rc = run(db, "UPDATE call SET state = ?1, due_ms = ?2 WHERE state = 0",
+             CALL_CANCELLED, now_ms, &restore->cancelled);
     if (rc == SQLITE_OK)
         rc = run(db, "UPDATE tally SET cancelled = cancelled + waiting, waiting = 0", 0,
                  0, NULL);

@@ -27,6 +27,7 @@
  *   sqlite_feed.c    what happens in a channel, in its order
  *   sqlite_figures.c  what is counted, and how it comes into rows
  *   sqlite_stats.c   how that is read
+ *   sqlite_notice.c  what operators are told
  *   sqlite_backup.c  a copy of everything while the store runs
  *   sqlite_job.c     jobs as rows
  *   sqlite_step.c    what jobs do, a step at a time
@@ -126,6 +127,12 @@ enum sqlite_stmt {
     STMT_NOTIFICATION_SET,
     STMT_NOTIFICATION_COUNT,
     STMT_NOTIFICATION_SWEEP,
+    STMT_NOTICE_ADD,
+    STMT_NOTICE_PURGE,
+    STMT_NOTICES,
+    STMT_NOTICES_OF,
+    STMT_NOTICES_WAITING,
+    STMT_NOTICE_SETTLE,
     STMT_FEED_ADD,
     STMT_FEED_LIST,
     STMT_FEED_EVENTS,
@@ -521,6 +528,12 @@ int sqlite_note_failing(struct sqlite_store *s, struct sqlite_webhook *webhook,
 void sqlite_count(struct sqlite_store *s, struct sqlite_webhook *webhook,
                   enum call_state state, int by);
 int sqlite_refuse(struct store_op *op, int result, const char *why);
+
+/* sqlite_notice.c */
+int sqlite_put_notice(struct sqlite_store *s, struct store_op *op) must_check;
+int sqlite_notices(struct sqlite_store *s, struct store_op *op) must_check;
+int sqlite_settle_notice(struct sqlite_store *s, struct store_op *op) must_check;
+int sqlite_backlogs(struct sqlite_store *s, struct store_op *op) must_check;
 
 /* sqlite_config.c */
 int sqlite_cache_load(struct sqlite_store *s) must_check;

@@ -183,6 +183,14 @@ static const char *const steps[] = {
      "  number INTEGER PRIMARY KEY, run INTEGER NOT NULL, token INTEGER NOT NULL,"
      "  key INTEGER NOT NULL, pairs BLOB NOT NULL) STRICT;"
      "CREATE UNIQUE INDEX found_place ON found(run, token, key);"),
+    /* What waits to be sent, by its due time, is few. */
+    "CREATE TABLE notice("
+    "  number INTEGER PRIMARY KEY, kind INTEGER NOT NULL, channel INTEGER NOT NULL,"
+    "  channel_id TEXT NOT NULL, webhook INTEGER NOT NULL, text TEXT NOT NULL,"
+    "  data TEXT NOT NULL, waits INTEGER NOT NULL, tries INTEGER NOT NULL,"
+    "  due_ms INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX notice_channel ON notice(channel);"
+    "CREATE INDEX notice_due ON notice(due_ms) WHERE waits = 1;",
 };
 
 _Static_assert(JOB_REPLAY == 0 && JOB_RETRY == 1 && JOB_CANCEL == 2 &&
@@ -441,6 +449,23 @@ const char *const sqlite_sql[STMTS] = {
     [STMT_REPORT_PUT] =
         "INSERT OR REPLACE INTO report(notification, subscription, what,"
         " at_ms) VALUES(?1, ?2, ?3, ?4)",
+
+#define NOTICE_COLUMNS                                                                 \
+    "number, kind, channel, channel_id, webhook, text, data, waits, tries, due_ms"
+    [STMT_NOTICE_ADD] = "INSERT OR IGNORE INTO notice(" NOTICE_COLUMNS
+                        ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9)",
+    [STMT_NOTICE_PURGE] =
+        "DELETE FROM notice WHERE number IN (SELECT number FROM notice"
+        " WHERE number < max(?1, coalesce((SELECT number FROM notice"
+        " ORDER BY number DESC LIMIT 1 OFFSET ?2), 0)) ORDER BY number LIMIT ?3)",
+    [STMT_NOTICES] = "SELECT " NOTICE_COLUMNS " FROM notice WHERE number < ?1"
+                     " ORDER BY number DESC",
+    [STMT_NOTICES_OF] = "SELECT " NOTICE_COLUMNS " FROM notice WHERE channel = ?2"
+                        " AND number < ?1 ORDER BY number DESC",
+    [STMT_NOTICES_WAITING] = "SELECT " NOTICE_COLUMNS " FROM notice WHERE waits = 1"
+                             " ORDER BY due_ms, number",
+    [STMT_NOTICE_SETTLE] = "UPDATE notice SET waits = ?2, tries = ?3, due_ms = ?4"
+                           " WHERE number = ?1",
 
 #define NOTIFICATION_COLUMNS                                                           \
     "number, channel, id, created_ms, feed_guid, body, delivered, clicked"

@@ -53,6 +53,10 @@ store_needs_room(struct store_op *op)
     case STORE_CANCEL:
     case STORE_STEER_JOB:
     case STORE_JOBS:
+    case STORE_PUT_NOTICE:
+    case STORE_NOTICES:
+    case STORE_SETTLE_NOTICE:
+    case STORE_BACKLOGS:
     case STORE_BACKUP: /* looks for itself */
     case STORE_STATS:
     case STORE_WEBHOOK_STATS:

@@ -65,6 +65,10 @@ enum store_kind {
     STORE_PUT_NOTIFICATION,
     STORE_NOTIFICATIONS,
     STORE_FEED,
+    STORE_PUT_NOTICE, /* store_notice.h; likewise the next three */
+    STORE_NOTICES,
+    STORE_SETTLE_NOTICE,
+    STORE_BACKLOGS,
     STORE_BACKUP,
     STORE_CANCEL, /* store_job.h, likewise below */
     STORE_PUT_JOB,

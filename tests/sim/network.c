@@ -76,11 +76,53 @@ check_start(struct sim *sim, const struct sim_call *call, msec_t now_ms)
         CHECK(now_ms <= call->ended_ms + wait + wait / 10 + 2);
 }
 
+/* ---- what operators are told ---- */
+
+static bool
+is_notice(const struct attempt *attempt)
+{
+    return strncmp(attempt->event_id, "ntc_", 4) == 0;
+}
+
+static void
+start_notice(struct sim *sim, struct attempt *attempt)
+{
+    struct sim_attempt *running = xcalloc(1, sizeof(*running));
+    bool taken = rng_below(&sim->script.rng, 100) < sim->told_percent;
+    sim->tellings++;
+    attempt->verdict = taken ? VERDICT_OK : VERDICT_TEMPORARY;
+    attempt->status = taken ? 200 : 503;
+    attempt->retry_after_ms = 0;
+    snprintf(attempt->reason, sizeof(attempt->reason), "%s", taken ? "" : "status 503");
+    running->attempt = attempt;
+    running->ends_us = clock_mono_us(&sim->clock.clock) + 1000;
+    running->next = sim->under_way;
+    sim->under_way = running;
+}
+
+static void
+end_notice(struct sim *sim, struct sim_attempt *running)
+{
+    struct attempt *attempt = running->attempt;
+    if (sim->aborting) {
+        attempt->verdict = VERDICT_TEMPORARY;
+        attempt->status = 0;
+    } else if (attempt->verdict == VERDICT_OK) {
+        buf_addf(&sim->told, "%.*s\n", (int)attempt->body.n, attempt->body.p);
+    }
+    attempt->done(attempt);
+    free(running);
+}
+
 static void
 net_start(struct transport *transport, struct target *target, struct attempt *attempt)
 {
     struct sim *sim = sim_of(transport);
     uint64_t event;
+    if (is_notice(attempt)) {
+        start_notice(sim, attempt);
+        return;
+    }
     bool parsed = event_id_parse(slice_of(attempt->event_id), &event);
     CHECK(parsed);
     struct sim_call *call = call_seen(sim, event, target->webhook);
@@ -184,7 +226,10 @@ net_run(struct transport *transport, usec_t timeout_us)
     struct sim_attempt *running;
     while ((running = take_ended(sim, now_us)) != NULL) {
         sim->happened = true;
-        end_attempt(sim, running);
+        if (is_notice(running->attempt))
+            end_notice(sim, running);
+        else
+            end_attempt(sim, running);
     }
 }
 

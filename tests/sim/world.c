@@ -42,6 +42,7 @@ start_engine(struct sim *sim)
         .drain_total = sim->drain_total,
         .disable_after = sim->disable_after,
         .sender_bytes = sim->sender_bytes,
+        .notify = sim->notify,
         .broken = broken,
         .broken_ctx = sim,
     };
@@ -58,6 +59,7 @@ sim_init(struct sim *sim, uint64_t seed)
     log_setup(&clock_system, STDERR_FILENO, LOG_ERROR, false);
     *sim = (struct sim){
         .receiver = {.ok_percent = 100},
+        .told_percent = 100,
         .policy = &retry_default,
         .window = SIM_WINDOW,
         .slots = 64,
@@ -71,6 +73,7 @@ sim_init(struct sim *sim, uint64_t seed)
     rng_seeded_init(&sim->script, seed ^ UINT64_C(0xabcdef));
     map_init(&sim->receivers);
     map_init(&sim->calls);
+    buf_init(&sim->told, SIM_TOLD_MAX);
     int rc = store_memory_open(&sim->store, &sim->clock.clock, &err);
     CHECK(rc == 0);
     start_engine(sim);
@@ -97,6 +100,16 @@ sim_fini(struct sim *sim)
         free(call);
     map_fini(&sim->calls);
     map_fini(&sim->receivers);
+    buf_fini(&sim->told);
+    webhook_unref(sim->notify.to);
+}
+
+void
+sim_notify(struct sim *sim, uint64_t backlog, msec_t oldest_due_ms)
+{
+    sim->notify = (struct engine_notify){true, webhook_new(), backlog, oldest_due_ms};
+    sim->notify.to->url = xstrdup("http://operators.example/");
+    sim_crash(sim);
 }
 
 /* What ended before this commit is on disk. */

@@ -65,6 +65,9 @@ struct sim {
     unsigned in_flight;
     unsigned most_in_flight;
     struct sim_call *unrecorded;
+    struct buf told;        /* bodies of notices that were taken, a line each */
+    unsigned tellings;      /* attempts to tell one */
+    unsigned told_percent;  /* of them that are taken */
     msec_t disk_latency_ms; /* a group commits up to this late; 0 = at once */
     msec_t disk_ms;         /* when the disk has the next group */
     msec_t next_ms;         /* when the engine wants its next turn */
@@ -73,6 +76,7 @@ struct sim {
     unsigned window, slots, host_window, drain_rate, drain_total;
     size_t sender_bytes;
     msec_t disable_after;
+    struct engine_notify notify; /* `to` is the world's */
     bool aborting;
     bool exact; /* no other load: a retry must come when it is due, not only after */
 };
@@ -92,6 +96,9 @@ sim_webhook(struct sim *sim); /* a new one of the world's channel; its number */
 uint64_t sim_webhook_with(struct sim *sim, const struct retry_policy *policy);
 void sim_enable(struct sim *sim, uint64_t webhook, bool enabled);
 void sim_delete(struct sim *sim, uint64_t webhook);
+/* Operators are told from now on, of these limits too (0 = not). A crash on the way. */
+#define SIM_TOLD_MAX ((size_t)1 << 20)
+void sim_notify(struct sim *sim, uint64_t backlog, msec_t oldest_due_ms);
 /* When the channel's trial ends (steady); MSEC_NEVER = it is none. */
 void sim_trial(struct sim *sim, msec_t ends_ms);
 /* Posts n sample events at once; returns the result, and the first key in *key. */

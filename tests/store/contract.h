@@ -12,4 +12,4 @@ struct contract_part {
 
 extern const struct contract_part contract_config, contract_calls, contract_order,
     contract_lists, contract_touch, contract_registry, contract_registry_lists,
-    contract_retention, contract_jobs, contract_feed, contract_stats;
+    contract_retention, contract_jobs, contract_feed, contract_stats, contract_notices;

@@ -7,7 +7,7 @@ static struct world_backend *const backends[] = {&world_memory, &world_sqlite};
 static const struct contract_part *const parts[] = {
     &contract_config, &contract_calls,    &contract_order,          &contract_lists,
     &contract_touch,  &contract_registry, &contract_registry_lists, &contract_retention,
-    &contract_feed,   &contract_jobs,     &contract_stats};
+    &contract_feed,   &contract_jobs,     &contract_stats,          &contract_notices};
 
 #define TESTS_MAX 400
 

@@ -119,7 +119,7 @@ the_text_has_a_help_and_a_type_before_every_family(void **state)
             samples++;
         }
     }
-    assert_int_equal(samples, 7 + 3 + 3 + 2 + 1 + 4 + 4 * (18 + 1 + 2) + 1);
+    assert_int_equal(samples, 7 + 3 + 3 + 2 + 1 + 4 + 9 + 3 + 4 * (18 + 1 + 2) + 1);
     buf_fini(&out);
 }
 

@@ -1,0 +1,200 @@
+/* What nobody reports is looked at: backlogs, the oldest due call, ends of trials. A
+ * limit that is passed is told once, and cleared at half of it. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "engine/engine_private.h"
+#include "engine/notices.h"
+
+#define WATCH_MS         ((msec_t)10 * 1000)
+#define TRIALS_AT_A_TIME 32
+#define DAY_MS           ((msec_t)24 * 3600 * 1000)
+
+/* ---- backlogs; on the store's thread ---- */
+
+static void
+tell_backlog(struct notices *notices, uint64_t number, uint64_t waiting, bool high)
+{
+    struct webhook *webhook = engine_webhook_numbered(notices->engine, number);
+    char data[120];
+    uint64_t limit = notices->engine->options.notify.backlog;
+
+    if (!webhook)
+        return; /* it was deleted, and so was what waited */
+    snprintf(data, sizeof(data), "\"waiting\":%llu,\"limit\":%llu",
+             (unsigned long long)waiting, (unsigned long long)limit);
+    if (high)
+        notices_raise(notices, NOTICE_BACKLOG_HIGH, webhook->channel, number, data,
+                      "%llu calls of %s wait, more than %llu",
+                      (unsigned long long)waiting, webhook->id,
+                      (unsigned long long)limit);
+    else
+        notices_raise(notices, NOTICE_BACKLOG_CLEARED, webhook->channel, number, data,
+                      "fewer than half of %llu calls of %s wait",
+                      (unsigned long long)limit, webhook->id);
+    webhook_unref(webhook);
+}
+
+static void
+backlogs_each(struct store_backlogs *list, uint64_t webhook, uint64_t waiting)
+{
+    struct notices *notices = container_of(list, struct notices, backlogs);
+    if (notices->n_seen == notices->cap_seen) {
+        notices->cap_seen = notices->cap_seen ? 2 * notices->cap_seen : 16;
+        notices->seen =
+            xrealloc(notices->seen, notices->cap_seen * sizeof(notices->seen[0]));
+    }
+    notices->seen[notices->n_seen].webhook = webhook;
+    notices->seen[notices->n_seen++].waiting = waiting;
+}
+
+static bool
+was_seen(const struct notices *notices, uint64_t webhook, uint64_t *waiting)
+{
+    for (size_t i = 0; i < notices->n_seen; i++)
+        if (notices->seen[i].webhook == webhook) {
+            *waiting = notices->seen[i].waiting;
+            return true;
+        }
+    return false;
+}
+
+/* Those that were high and are not listed any more: `high` holds the webhook's number
+ * plus one in its pointer. */
+static void
+clear_backlogs(struct notices *notices)
+{
+    size_t at = 0;
+    uint64_t gone[64];
+    size_t n = 0;
+    uint64_t waiting;
+
+    for (const uint64_t *number;
+         n < ARRAY_LEN(gone) && (number = map_next(&notices->high, &at)) != NULL;)
+        if (!was_seen(notices, *number, &waiting))
+            gone[n++] = *number;
+    for (size_t i = 0; i < n; i++) {
+        free(map_get(&notices->high, gone[i], 0));
+        map_remove(&notices->high, gone[i], 0);
+        tell_backlog(notices, gone[i], 0, false);
+    }
+}
+
+static void
+backlogs_done(struct store_op *op)
+{
+    struct store_backlogs *list = container_of(op, struct store_backlogs, op);
+    struct notices *notices = container_of(list, struct notices, backlogs);
+    uint64_t limit = notices->engine->options.notify.backlog;
+
+    if (op->result == 0) {
+        clear_backlogs(notices);
+        for (size_t i = 0; i < notices->n_seen; i++) {
+            uint64_t webhook = notices->seen[i].webhook;
+            if (notices->seen[i].waiting <= limit ||
+                map_get(&notices->high, webhook, 0))
+                continue;
+            uint64_t *number = xmalloc(sizeof(*number));
+            *number = webhook;
+            map_put(&notices->high, webhook, 0, number);
+            tell_backlog(notices, webhook, notices->seen[i].waiting, true);
+        }
+    }
+    atomic_store(&notices->looking, false);
+}
+
+static void
+look_at_backlogs(struct notices *notices)
+{
+    uint64_t limit = notices->engine->options.notify.backlog;
+    if (limit == 0 || atomic_exchange(&notices->looking, true))
+        return;
+    notices->n_seen = 0;
+    notices->backlogs = (struct store_backlogs){
+        .op = {.kind = STORE_BACKLOGS, .done = backlogs_done},
+        .least = limit / 2 + 1,
+        .each = backlogs_each,
+    };
+    store_submit(notices->engine->store, &notices->backlogs.op);
+}
+
+/* ---- the oldest due call ---- */
+
+static void
+look_at_oldest(struct notices *notices, msec_t now_ms)
+{
+    msec_t limit_ms = notices->engine->options.notify.oldest_due_ms;
+    struct engine_gauges gauges;
+    char data[80];
+
+    if (limit_ms == 0)
+        return;
+    engine_gauges(notices->engine, &gauges);
+    msec_t late_ms =
+        gauges.oldest_due_ms == MSEC_NEVER ? 0 : now_ms - gauges.oldest_due_ms;
+    snprintf(data, sizeof(data), "\"seconds\":%lld,\"limit\":%lld",
+             (long long)late_ms / 1000, (long long)limit_ms / 1000);
+    if (late_ms > limit_ms && !notices->oldest_is_high) {
+        notices->oldest_is_high = true;
+        notices_raise(notices, NOTICE_OLDEST_DUE_HIGH, 0, 0, data,
+                      "a call has been due for %lld s, longer than %lld s",
+                      (long long)late_ms / 1000, (long long)limit_ms / 1000);
+    } else if (late_ms < limit_ms / 2 && notices->oldest_is_high) {
+        notices->oldest_is_high = false;
+        notices_raise(notices, NOTICE_OLDEST_DUE_CLEARED, 0, 0, data,
+                      "no call has been due for longer than half of %lld s",
+                      (long long)limit_ms / 1000);
+    }
+}
+
+/* ---- trials ---- */
+
+struct ended {
+    uint64_t channel;
+    msec_t ends_ms;
+};
+
+static size_t
+find_ended(struct notices *notices, msec_t now_ms, struct ended ended[TRIALS_AT_A_TIME])
+{
+    struct config *config = &notices->engine->config;
+    size_t n = 0;
+
+    pthread_rwlock_rdlock(&config->lock);
+    for (size_t i = 0; i < config->n_channels && n < TRIALS_AT_A_TIME; i++) {
+        const struct channel *channel = config->channels[i]->channel;
+        /* What ended long before this start was told before it. */
+        if (trial_is_over(channel->trial_ends_ms, now_ms) &&
+            channel->trial_ends_ms > notices->start_ms - DAY_MS &&
+            !map_get(&notices->trials, channel->number,
+                     (uint64_t)channel->trial_ends_ms))
+            ended[n++] = (struct ended){channel->number, channel->trial_ends_ms};
+    }
+    pthread_rwlock_unlock(&config->lock);
+    return n;
+}
+
+static void
+look_at_trials(struct notices *notices, msec_t now_ms)
+{
+    struct ended ended[TRIALS_AT_A_TIME];
+    size_t n = find_ended(notices, now_ms, ended);
+    for (size_t i = 0; i < n; i++) {
+        char text[TRIAL_TEXT];
+        map_put(&notices->trials, ended[i].channel, (uint64_t)ended[i].ends_ms,
+                notices);
+        trial_write_ended(text, ended[i].ends_ms);
+        notices_raise(notices, NOTICE_TRIAL_ENDED, ended[i].channel, 0, "",
+                      "%s: its events are refused and its calls held", text);
+    }
+}
+
+msec_t
+notices_watch(struct notices *notices, msec_t now_ms)
+{
+    look_at_backlogs(notices);
+    look_at_oldest(notices, now_ms);
+    look_at_trials(notices, now_ms);
+    return now_ms + WATCH_MS;
+}
