@@ -341,9 +341,11 @@ struct sqlite_store {
     size_t pending_others;
     struct store_op *scans; /* lists that wait for their share of the time */
     struct store_op **last_scan;
-    usec_t scan_at_us; /* mono: not before, while others have work */
-    bool worked;       /* others had, since the last scan */
-    bool closing;      /* as the queue said when it was looked at last */
+    usec_t scan_at_us;  /* mono: not before, while others have work */
+    bool worked;        /* others had, since the last scan */
+    bool scan_silent;   /* nobody was told by the step under way yet; else: */
+    usec_t scan_end_us; /* mono: when that was */
+    bool closing;       /* as the queue said when it was looked at last */
 
     struct store_listener listener;
     bool started;

@@ -124,6 +124,7 @@ sqlite_scan_step(struct sqlite_store *s)
     struct store_op *op = s->scans;
     s->scans = op->next;
     usec_t begin_us = clock_mono_us(s->clock);
+    s->scan_silent = true;
     if (is_list(op)) {
         if (list_step(s, op))
             add_scan_first(s, op); /* it is not long, and holds memory meanwhile */
@@ -133,7 +134,9 @@ sqlite_scan_step(struct sqlite_store *s)
     } else {
         sqlite_complete(s, op);
     }
-    usec_t end_us = clock_mono_us(s->clock);
+    /* Whoever was told may have done much since, and turned the clock by hand. */
+    usec_t end_us = s->scan_silent ? clock_mono_us(s->clock) : s->scan_end_us;
+    s->scan_silent = false;
     usec_t rest_us = (end_us - begin_us) * SCAN_REST;
     s->scan_at_us = end_us + (rest_us < SCAN_REST_MAX_US ? rest_us : SCAN_REST_MAX_US);
     s->worked = false;

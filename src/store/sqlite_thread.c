@@ -243,6 +243,10 @@ void
 sqlite_tell_done(struct sqlite_store *s, struct store_op *op)
 {
     atomic_fetch_sub_explicit(&s->depth, 1, memory_order_relaxed);
+    if (s->scan_silent) {
+        s->scan_silent = false;
+        s->scan_end_us = clock_mono_us(s->clock);
+    }
     op->done(op);
 }
 
