@@ -13,6 +13,7 @@
 #include "sqlite_world.h"
 #include "store/copy.h"
 #include "store/sqlite_private.h"
+#include "store/store_job.h"
 
 /* ---- copies ---- */
 
@@ -382,8 +383,26 @@ back_to(struct world *world, const char *dir)
 
 struct before {
     uint64_t shop, hooks[3], keys[2];
+    uint64_t job;
     char dir[64], path[400];
 };
+
+static uint64_t
+put_job(struct world *world, uint64_t channel, uint64_t webhook)
+{
+    struct job job = {
+        .channel = channel,
+        .kind = JOB_REPLAY,
+        .webhook = webhook,
+        .until_key = INT64_MAX,
+        .states = 1u << CALL_SUCCEEDED,
+        .types = EVENT_ALL_TYPES,
+        .pace = 1,
+    };
+    struct store_put_job put = {.op.kind = STORE_PUT_JOB, .job = &job};
+    assert_int_equal(world_run(world, &put.op), 0);
+    return job.number;
+}
 
 /* Something of everything, and a copy of it. */
 static struct before
@@ -398,6 +417,7 @@ make_before(struct world *world)
     settle(world, b.keys[0] + 1, b.hooks[0], 1, CALL_FAILED, 0);
     change_webhook(world, b.shop, b.hooks[1], DISABLE);
     change_webhook(world, b.shop, b.hooks[2], DELETE);
+    b.job = put_job(world, b.shop, b.hooks[0]);
     memcpy(b.dir, world->dir, sizeof(b.dir));
     back_up(world, b.path);
     world_advance(world, 6 * HOUR_MS);
@@ -446,6 +466,41 @@ what_waited_in_a_copy_is_held_until_somebody_enables_its_webhook(void **state)
     change_webhook(world, b.shop, b.hooks[0], ENABLE);
     assert_int_equal(counts_of(world).calls[CALL_WAITING], 8);
     check_rows(world);
+    back_to(world, b.dir);
+}
+
+struct job_look {
+    struct store_jobs list;
+    struct job job;
+};
+
+static void
+see_job(struct store_jobs *list, const struct job *job)
+{
+    container_of(list, struct job_look, list)->job = *job;
+}
+
+static void
+a_job_that_ran_in_a_copy_is_paused(void **state)
+{
+    struct world *world = *state;
+    struct before b = make_before(world);
+    struct store_step_jobs step = {.op.kind = STORE_STEP_JOBS};
+    struct job_look look = {.list = {.op.kind = STORE_JOBS,
+                                     .channel = b.shop,
+                                     .number = b.job,
+                                     .each = see_job}};
+    struct store_restore restore;
+    struct err err;
+    assert_int_equal(restore_into_world(world, b.path, RESTORE_SEND, &restore, &err),
+                     0);
+    go_on_in(world, restore.dir);
+    assert_int_equal(world_run(world, &look.list.op), 0);
+    assert_int_equal(look.job.state, JOB_PAUSED);
+    assert_int_equal(look.job.reason, JOB_RESTORED);
+    assert_int_equal(world_run(world, &step.op), 0);
+    assert_int_equal(step.next_ms, MSEC_NEVER);
+    assert_true(put_job(world, b.shop, b.hooks[0]) > b.job + 1);
     back_to(world, b.dir);
 }
 
@@ -564,6 +619,7 @@ main(void)
         TEST(a_damaged_copy_is_told_from_a_whole_one),
         TEST(a_copy_of_a_newer_version_or_another_program_is_refused),
         TEST(what_waited_in_a_copy_is_held_until_somebody_enables_its_webhook),
+        TEST(a_job_that_ran_in_a_copy_is_paused),
         TEST(what_waited_in_a_copy_may_be_sent_or_cancelled_instead),
         TEST(nothing_that_was_given_out_since_a_copy_is_given_out_again),
         TEST(event_ids_do_not_repeat_though_the_clock_had_been_set_back),
