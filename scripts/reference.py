@@ -89,7 +89,7 @@ class Document:
         elif isinstance(node.get("type"), list):
             text = " or ".join(node["type"])
         else:
-            text = node.get("format") or node.get("type") or ("enum" if "enum" in node else "any")
+            text = node.get("format") or node.get("type") or ("string" if "enum" in node else "any")
         return text + (" or null" if nullable else "")
 
     def limits(self, node):
@@ -115,6 +115,13 @@ class Document:
         if "default" in node:
             said.append(f"default <code>{escape(json.dumps(node['default']))}</code>")
         return "; ".join(said)
+
+    def meaning(self, about, node):
+        """What it is, then its limits, as sentences."""
+        limits = self.limits(node)
+        if not limits.startswith("<"):
+            limits = limits[:1].upper() + limits[1:]
+        return " ".join(f"{part.rstrip('.')}." for part in (inline(about), limits) if part)
 
     def rows(self, node, prefix="", depth=0):
         """Path, schema and whether it is needed, of each member and theirs."""
@@ -145,9 +152,7 @@ class Document:
             elif not optional_said and needed:
                 flag = ' <span class="flag needed">required</span>'
             shown, _ = self.unwrap(member)
-            text = ". ".join(
-                part for part in (inline(shown.get("description", "")).rstrip("."), self.limits(member)) if part
-            )
+            text = self.meaning(shown.get("description", ""), member)
             head, dot, last = path.rpartition(".")
             name = f'<span class="parents">{escape(head + dot)}</span>{escape(last)}'
             rows.append(
@@ -213,8 +218,7 @@ def who(operation):
 def parameters(document, operation):
     rows = []
     for each in operation["all"]:
-        limits = document.limits(each["schema"])
-        text = ". ".join(part for part in (inline(each.get("description", "")).rstrip("."), limits) if part)
+        text = document.meaning(each.get("description", ""), each["schema"])
         flag = ' <span class="flag needed">required</span>' if each.get("required") and each["in"] != "path" else ""
         rows.append(
             f'<tr><th scope="row"><code>{escape(each["name"])}</code>{flag}</th><td>{each["in"]}</td>'
