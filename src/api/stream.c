@@ -29,6 +29,7 @@ struct stream {
     struct feed_at at;   /* of what comes next */
     struct feed_at told; /* as the client knows it */
     usec_t told_us;      /* mono */
+    uint64_t gone;       /* of what was dropped, as the client knows it */
     bool begun;
 };
 
@@ -91,6 +92,27 @@ stream_of(struct engine_feed *feed)
     return container_of(feed, struct api_request, op.feed)->own;
 }
 
+static void
+write_gap(struct stream *s, msec_t from_ms, msec_t to_ms, struct feed_at next)
+{
+    message_begin(s, "gap", next);
+    json_time(&s->r->json, "from", from_ms);
+    json_time(&s->r->json, "to", to_ms);
+    message_end(s);
+}
+
+/* What was dropped between the place and what comes now is not told of either. */
+static void
+tell_gone(struct stream *s, uint64_t gone)
+{
+    uint64_t from = s->at.key > s->gone ? s->at.key : s->gone;
+
+    if (gone <= from)
+        return;
+    s->gone = gone;
+    write_gap(s, event_key_ms(from), event_key_ms(gone), s->at);
+}
+
 /* A message's data is one line. */
 static bool
 has_lines(struct slice json)
@@ -111,6 +133,7 @@ on_event(struct engine_feed *feed, const struct event_record *event,
         json_compact(&compact, event->body);
         shown.body = buf_slice(&compact);
     }
+    tell_gone(s, feed->gone);
     message_begin(s, "event", next);
     event_write(&s->r->json, &shown);
     message_end(s);
@@ -136,6 +159,7 @@ on_outcome(struct engine_feed *feed, const struct outcome_record *outcome,
     enum call_state state = state_of(outcome);
     char id[ID_TEXT];
 
+    tell_gone(s, feed->gone);
     message_begin(s, "attempt", next);
     call_id_format(id, outcome->event, outcome->webhook);
     json_str(json, "call", id);
@@ -166,10 +190,7 @@ skip_gap(struct stream *s)
     if (s->at.key >= first.key ||
         (s->begun && s->at.key >= event_key_at(now_ms - FEED_KEPT_MS)))
         return;
-    message_begin(s, "gap", first);
-    json_time(&s->r->json, "from", from_ms);
-    json_time(&s->r->json, "to", event_key_ms(first.key));
-    message_end(s);
+    write_gap(s, from_ms, event_key_ms(first.key), first);
 }
 
 /* ---- pieces ---- */
@@ -228,6 +249,7 @@ feed_done(struct engine_feed *feed)
         put_end(s, why);
         return;
     }
+    tell_gone(s, feed->gone);
     s->at = feed->next;
     if (feed->more)
         then = HTTPD_MORE;

@@ -265,7 +265,8 @@ struct engine_feed {
     bool (*outcome)(struct engine_feed *feed, const struct outcome_record *outcome,
                     struct feed_at next);
     void (*done)(struct engine_feed *feed);
-    int result; /* 0, E_NOT_FOUND (channel gone), E_IO, E_CLOSED */
+    int result;    /* 0, E_NOT_FOUND (channel gone), E_IO, E_CLOSED */
+    uint64_t gone; /* set before the first entry */
     struct feed_at next;
     bool more;
     void *private;

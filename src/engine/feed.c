@@ -16,6 +16,7 @@ feed_event(struct store_feed *store, const struct event_record *event,
            struct feed_at next)
 {
     struct engine_feed *feed = container_of(store, struct feed_read, store)->feed;
+    feed->gone = store->gone;
     return feed->event(feed, event, next);
 }
 
@@ -24,6 +25,7 @@ feed_outcome(struct store_feed *store, const struct outcome_record *outcome,
              struct feed_at next)
 {
     struct engine_feed *feed = container_of(store, struct feed_read, store)->feed;
+    feed->gone = store->gone;
     return feed->outcome(feed, outcome, next);
 }
 
@@ -33,6 +35,7 @@ feed_done(struct store_op *op)
     struct feed_read *read = container_of(op, struct feed_read, store.op);
     struct engine_feed *feed = read->feed;
     feed->result = op->result;
+    feed->gone = read->store.gone;
     feed->next = read->store.next;
     feed->more = read->store.more;
     free(read);

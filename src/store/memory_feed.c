@@ -143,6 +143,7 @@ memory_feed(struct memory_store *m, struct store_op *op)
     size_t shown = 0;
     bool on = true;
 
+    feed->gone = m->gone_key;
     feed->next = feed->from;
     feed->more = true;
     if (!memory_channel(m, feed->channel)) {

@@ -81,6 +81,7 @@ struct memory_store {
     struct memory_event **events; /* by ascending key */
     size_t n_events;
     uint64_t last_key;
+    uint64_t gone_key;               /* the largest of an event that was dropped */
     struct memory_outcome *outcomes; /* by ascending key */
     size_t n_outcomes;
     uint64_t *fed; /* channels, by the group under way */

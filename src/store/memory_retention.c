@@ -59,6 +59,8 @@ drop_events(struct memory_store *m, enum rule rule)
             continue;
         }
         bytes -= rule == BY_AGE ? 0 : event->record.body.n + ROW_BYTES;
+        if (event->record.key > m->gone_key)
+            m->gone_key = event->record.key;
         memory_event_free(event);
     }
     /* The array has room by its length, which is a power of two. */

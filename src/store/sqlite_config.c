@@ -184,7 +184,8 @@ cache_numbers(struct sqlite_store *s)
                             "  (SELECT value FROM meta WHERE name = 'feed_key')),"
                             " (SELECT at_ms FROM idempotency ORDER BY number LIMIT 1),"
                             " (SELECT value FROM meta WHERE name = 'gap_at_ms'),"
-                            " (SELECT value FROM meta WHERE name = 'gap_ms')",
+                            " (SELECT value FROM meta WHERE name = 'gap_ms'),"
+                            " (SELECT value FROM meta WHERE name = 'gone_key')",
                             &stmt);
     if (rc == 0)
         rc = sqlite_row_of(s, stmt);
@@ -200,6 +201,7 @@ cache_numbers(struct sqlite_store *s)
         if (!s->started) {
             s->retention.gap_at_ms = sqlite3_column_int64(stmt, 4);
             s->retention.gap_ms = sqlite3_column_int64(stmt, 5);
+            s->retention.gone_key = s->retention.gone_noted = sqlite_key_at(stmt, 6);
         }
         rc = 0;
     }

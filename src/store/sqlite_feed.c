@@ -446,6 +446,7 @@ sqlite_feed(struct sqlite_store *s, struct store_op *op)
     op->result = 0;
     if (!sqlite_live_channel(s, feed->channel))
         return sqlite_refuse(op, E_NOT_FOUND, "no such channel");
+    feed->gone = s->retention.gone_key;
     feed->next = feed->from;
     feed->more = feed->from.key <= s->last_key;
     if (feed->more)

@@ -265,6 +265,8 @@ struct sqlite_retention {
     msec_t look_ms;                 /* steady: the next step, when there was no more */
     usec_t rest_us;                 /* mono: no step of its own before */
     uint64_t gone[KEEP_ROWS];       /* in the open group */
+    uint64_t gone_key;              /* the largest of an event that was dropped, */
+    uint64_t gone_noted;            /* and as it is on disk */
     uint64_t untold;
     msec_t tell_ms;
 };

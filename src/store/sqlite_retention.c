@@ -187,6 +187,8 @@ drop_event(struct sqlite_store *s, uint64_t event, int *left, bool *gone)
     *left -= 1;
     *gone = true;
     s->retention.gone[KEEP_EVENTS]++;
+    if (event > s->retention.gone_key)
+        s->retention.gone_key = event;
     return 0;
 }
 
@@ -391,6 +393,17 @@ begin_round(struct sqlite_retention *r, msec_t now_ms)
     r->reports_done = false;
 }
 
+/* In the group that drops it: whoever follows is told what is missing. */
+static int
+note_gone(struct sqlite_store *s)
+{
+    struct sqlite_retention *r = &s->retention;
+    if (r->gone_key == r->gone_noted)
+        return 0;
+    r->gone_noted = r->gone_key;
+    return sqlite_note(s, "gone_key", (int64_t)r->gone_key);
+}
+
 static int
 step(struct sqlite_store *s, int rows)
 {
@@ -404,6 +417,8 @@ step(struct sqlite_store *s, int rows)
         rc = walk_by_bytes(s, now_ms, &left);
     if (rc == 0)
         rc = walk_reports(s, now_ms, &left);
+    if (rc == 0)
+        rc = note_gone(s);
     r->more = rc == 0 && left <= 0;
     r->look_ms = now_ms + LOOK_MS;
     return rc;

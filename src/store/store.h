@@ -432,6 +432,8 @@ struct store_feed {
     bool (*outcome)(struct store_feed *feed, const struct outcome_record *outcome,
                     struct feed_at next);
     /* out */
+    uint64_t gone; /* of events with keys up to this one some were dropped, because
+                      their time was over; set before the first entry */
     struct feed_at next; /* behind all that was looked at */
     bool more;           /* there may be more now; false: next is the end */
 };

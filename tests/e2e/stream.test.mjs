@@ -121,6 +121,36 @@ test('a place that is older than a week is told of as a gap', async () => {
   assert.equal(stream.of('event').length, 3);
 });
 
+// The place that a message of that time would have had.
+const placeOf = (time) => (BigInt(time - Date.UTC(2024, 0)) << 22n).toString(16).padStart(16, '0').padEnd(24, '0');
+
+test('a cursor of eight days ago gets a gap, and then what there is', async () => {
+  const eight = Date.now() - 8 * 86_400_000;
+  const stream = await drain(server, 'filters', { query: `after=${placeOf(eight)}` });
+  assert.equal(Date.parse(stream.of('gap')[0].from), eight);
+  assert.deepEqual(stream.messages.all.map(({ event }) => event), ['gap', 'event', 'event', 'event', 'attempt', 'attempt']);
+  const six = await drain(server, 'filters', { query: `after=${placeOf(Date.now() - 6 * 86_400_000)}` });
+  assert.deepEqual(six.messages.all, stream.messages.all.slice(1));
+});
+
+test('what was deleted before is a gap, too', async () => {
+  const short = await Server.start({ args: ['--keep-succeeded', '1s'] });
+  await short.channel('s');
+  const events = Array.from({ length: 100 }, (_, i) => click('s', `s${i}`));
+  await short.send('s', events); // nobody wants them
+  const from = placeOf(Date.now() - 3_600_000);
+  const stream = await eventually('all have gone', async () => {
+    const rest = await drain(short, 's', { query: `after=${from}` });
+    return rest.of('event').length === 0 && rest;
+  });
+  const [gap, ...more] = stream.of('gap');
+  assert.ok(Date.parse(gap.to) > Date.now() - 3_600_000, gap.to);
+  assert.deepEqual(more, []);
+  const later = await drain(short, 's', { query: `after=${stream.lastId}` });
+  assert.deepEqual(later.messages.all, []);
+  await short.stop();
+});
+
 test('a payload of several lines is told on one', async () => {
   await server.channel('lines');
   const body = JSON.stringify(click('lines', 'a', { note: 'x\ny' }), null, '\t').replaceAll('\n', '\r\n');
