@@ -4,7 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { api, inChannel } from './lib/api';
 import { ChannelContext, MeContext } from './lib/context';
 import { useLoad } from './lib/hooks';
-import { type Params, go, href, match, usePlace } from './lib/router';
+import { type Params, currentPlace, go, href, match, usePlace } from './lib/router';
 import { currentKey, mayAdmin, ofServer, session, signOut } from './lib/session';
 import { useStore } from './lib/store';
 import { type Theme, setTheme, theme } from './lib/theme';
@@ -79,7 +79,7 @@ function Frame({ me }: { me: Me }) {
 
   useEffect(() => {
     setOpen(false);
-    if (elsewhere) go(home(me), { replace: true });
+    if (elsewhere && currentPlace().path === path) go(home(me), { replace: true });
   }, [path]);
 
   return (

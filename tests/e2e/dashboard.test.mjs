@@ -397,7 +397,7 @@ inBrowser('a long list comes page by page, and is searched as far as it is loade
   assert.equal(await rows.count(), 100);
   await page.getByLabel('Search').fill('no such url');
   await page.getByText('None of the loaded webhooks fits').waitFor();
-  await button(page, 'Load more').click();
+  await button(page, 'Search on').click();
   await page.getByText('All of them are loaded.').waitFor();
   await page.getByLabel('Search').fill('n129');
   await page.getByRole('link', { name: `${receiver.url}n129` }).waitFor();

@@ -53,7 +53,8 @@ export interface Pages<T> {
   searchedTo: string | null;
   error: unknown;
   loading: boolean;
-  more: () => void; // the next page, or the same again after an error
+  // The next page, or the same again after an error. With a filter, pages until it leaves a few rows.
+  more: (fits?: (row: T) => boolean) => void;
   reload: () => void; // from the first
   change: (rows: (old: T[]) => T[]) => void; // what an action did, without loading anew
 }
@@ -77,12 +78,12 @@ export function usePages<T>(path: string, query: Query = {}): Pages<T> {
   const running = useRef<AbortController | null>(null);
   const name = `${path} ${JSON.stringify(query)}`;
 
-  const load = useCallback((cursor: string | null) => {
+  const load = useCallback((cursor: string | null, fits?: (row: T) => boolean) => {
     running.current?.abort();
     const stop = new AbortController();
     running.current = stop;
     setState((old) => ({ ...old, error: null, loading: true }));
-    void loadSome<T>(path, query, cursor, stop.signal).then(
+    void loadSome<T>(path, query, cursor, stop.signal, fits).then(
       (page) => !stop.signal.aborted && setState((old) => ({
         rows: [...old.rows, ...page.data],
         cursor: page.nextCursor,
@@ -108,19 +109,26 @@ export function usePages<T>(path: string, query: Query = {}): Pages<T> {
     searchedTo: state.searchedTo,
     error: state.error,
     loading: state.loading,
-    more: () => !state.loading && !state.done && load(state.cursor),
+    more: (fits) => !state.loading && !state.done && load(state.cursor, fits),
     reload: useCallback(() => setRound((n) => n + 1), []),
     change: (rows) => setState((old) => ({ ...old, rows: rows(old.rows) })),
   };
 }
 
 const EMPTY_PAGES = 5;
+const SEARCHED_PAGES = 20;
+const ENOUGH = 20;
 
-async function loadSome<T>(path: string, query: Query, from: string | null, signal: AbortSignal): Promise<List<T>> {
+async function loadSome<T>(
+  path: string, query: Query, from: string | null, signal: AbortSignal, fits?: (row: T) => boolean,
+): Promise<List<T>> {
+  const rows: T[] = [];
   let cursor = from;
   for (let n = 1; ; n++) {
     const page = await api.page<T>(path, query, cursor, signal);
-    if (page.data.length > 0 || page.nextCursor === null || n >= EMPTY_PAGES) return page;
+    rows.push(...page.data);
+    const enough = fits ? rows.filter(fits).length >= ENOUGH : rows.length > 0;
+    if (enough || page.nextCursor === null || n >= (fits ? SEARCHED_PAGES : EMPTY_PAGES)) return { ...page, data: rows };
     cursor = page.nextCursor;
   }
 }

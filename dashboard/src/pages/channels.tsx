@@ -53,13 +53,13 @@ export function Channels() {
             <TextField label="Search" type="search" value={text} onInput={setText} placeholder="name or id" />
           </div>
         )}
-        <PagedTable caption="Channels" pages={pages} id={({ _id }) => _id} shown={pages.rows.filter((each) => fits(each, text))}
+        <PagedTable caption="Channels" pages={pages} id={({ _id }) => _id} fits={text.trim() ? (each) => fits(each, text) : undefined}
           empty={(
             <Empty title="No channels yet" icon="channels" action={make}>
               A channel is one website or app: its events go to its own webhooks, and a key can be for it alone.
             </Empty>
           )}
-          none={<Empty title="None of the loaded channels fits" icon="search">Load more, or search for something else.</Empty>}
+          none={<Empty title="None of the loaded channels fits" icon="search">There may be others: search on, or for something else.</Empty>}
           columns={[
             { name: 'Name', main: true, cell: ({ _id, name }) => <a href={href('c', _id)}><Text lines={2}>{name}</Text></a> },
             { name: 'Id', cell: ({ _id }) => <Id>{_id}</Id> },

@@ -33,7 +33,6 @@ export function Webhooks({ params }: { params: Params }) {
   const state = query.get('state') ?? '';
   const pages = usePages<Webhook>(inChannel(id, 'webhooks'), { limit: 100 });
   const channel = useChannel();
-  const shown = pages.rows.filter((each) => fits(each, text, state));
   const filtered = text.trim() !== '' || state !== '';
   const make = <Create channel={id} />;
 
@@ -47,7 +46,7 @@ export function Webhooks({ params }: { params: Params }) {
             <SelectField label="State" value={state} choices={STATES} onChange={(next) => setQuery({ state: next })} />
           </div>
         )}
-        <PagedTable caption="Webhooks" pages={pages} shown={shown} id={({ _id }) => _id}
+        <PagedTable caption="Webhooks" pages={pages} fits={filtered ? (each) => fits(each, text, state) : undefined} id={({ _id }) => _id}
           empty={(
             <Empty title="No webhooks yet" icon="webhook" action={make}>
               A webhook is a URL that the events of this channel are sent to, signed.
@@ -56,7 +55,7 @@ export function Webhooks({ params }: { params: Params }) {
           none={(
             <Empty title="None of the loaded webhooks fits" icon="search"
               action={filtered && <Button onClick={() => { setText(''); setQuery({ text: null, state: null }); }}>Show all</Button>}>
-              {pages.done ? 'All of them are loaded.' : 'There are more: load them to search on.'}
+              {pages.done ? 'All of them are loaded.' : 'There are more: search on.'}
             </Empty>
           )}
           columns={[

@@ -52,14 +52,14 @@ export function Table<T>({ caption, columns, rows, id }: TableProps<T>) {
   );
 }
 
-// A table that grows by a page at a time. `shown`: those of the rows that a filter leaves.
-export function PagedTable<T>({ pages, shown, empty, none, ...table }: Omit<TableProps<T>, 'rows'> & {
+// A table that grows by a page at a time, or by as many as it takes to find something that fits.
+export function PagedTable<T>({ pages, fits, empty, none, ...table }: Omit<TableProps<T>, 'rows'> & {
   pages: Pages<T>;
-  shown?: T[];
+  fits?: (row: T) => boolean; // the filter, if there is one
   empty: ComponentChildren; // the list has nothing
   none?: ComponentChildren; // the filter leaves nothing of what is there so far
 }) {
-  const rows = shown ?? pages.rows;
+  const rows = fits ? pages.rows.filter(fits) : pages.rows;
   const before = useRef(0);
   const grown = rows.length - before.current;
   if (!pages.loading) before.current = rows.length;
@@ -68,7 +68,7 @@ export function PagedTable<T>({ pages, shown, empty, none, ...table }: Omit<Tabl
       {rows.length > 0 && <Table {...table} rows={rows} />}
       {rows.length === 0 && pages.done && !pages.error && (pages.rows.length > 0 ? none ?? empty : empty)}
       {rows.length === 0 && !pages.done && !pages.loading && !pages.error && (none ?? empty)}
-      <ErrorBox error={pages.error} retry={pages.rows.length > 0 ? pages.more : pages.reload} />
+      <ErrorBox error={pages.error} retry={pages.rows.length > 0 ? () => pages.more(fits) : pages.reload} />
       {pages.loading && rows.length === 0 && <Skeleton rows={4} />}
       <p class="hidden" role="status">
         {!pages.loading && !pages.error && `${rows.length} rows are shown${pages.done ? '' : `, ${Math.max(grown, 0)} of them new`}`}
@@ -76,12 +76,12 @@ export function PagedTable<T>({ pages, shown, empty, none, ...table }: Omit<Tabl
       {(rows.length > 0 || !pages.done) && !pages.error && !(pages.loading && rows.length === 0) && (
         <div class="table-foot">
           <span class="muted">
-            {shown && shown.length !== pages.rows.length
-              ? `${shown.length} of the ${pages.rows.length} that are loaded`
+            {fits
+              ? `${rows.length} of the ${pages.rows.length} that are loaded`
               : `${pages.rows.length} shown`}
             {pages.done ? ', that is all' : pages.searchedTo ? `, searched back to ${exactTime(pages.searchedTo)}` : ''}
           </span>
-          {!pages.done && <Button small busy={pages.loading} onClick={pages.more}>Load more</Button>}
+          {!pages.done && <Button small busy={pages.loading} onClick={() => pages.more(fits)}>{fits ? 'Search on' : 'Load more'}</Button>}
         </div>
       )}
     </>
