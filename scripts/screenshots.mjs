@@ -144,9 +144,9 @@ async function steps(server, data) {
   const get = (target) => server.must('GET', `/v1/channels/shop/${target}`);
   // The first one over a connection of its own, so that there is a step of each kind to see.
   const failed = (await lately(server, data.failing)).at(-1);
-  const since = new Date(Date.now() - 3_600_000).toISOString();
-  const job = await server.must('POST', `/v1/channels/shop/webhooks/${data.failing._id}/replay`, { body: { since, pace: 10 } });
-  await eventually('the replay is on its way', async () => (await get(`jobs/${job._id}`)).done > 20);
+  const since = new Date(Date.now() - 10_000_000).toISOString();
+  const job = await server.must('POST', `/v1/channels/shop/webhooks/${data.failing._id}/replay`, { body: { since, pace: 60, types: ['click', 'delivery'] } });
+  await eventually('the replay is on its way', async () => (await get(`jobs/${job._id}`)).done > 120);
   await server.must('POST', `/v1/channels/shop/jobs/${job._id}/pause`);
   const c = (...rest) => `#/c/shop/${rest.join('/')}`;
   return [
