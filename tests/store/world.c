@@ -173,8 +173,10 @@ note_lease(void *ctx, uint64_t webhook, uint64_t lease)
 {
     struct world *world = ctx;
     pthread_mutex_lock(&world->mutex);
-    world->leases[world->n_leases][0] = webhook;
-    world->leases[world->n_leases++][1] = lease;
+    if (world->n_leases < ARRAY_LEN(world->leases)) { /* of the first ones */
+        world->leases[world->n_leases][0] = webhook;
+        world->leases[world->n_leases++][1] = lease;
+    }
     pthread_mutex_unlock(&world->mutex);
 }
 
