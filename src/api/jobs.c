@@ -106,7 +106,7 @@ states_of(enum job_kind kind)
 
     switch (kind) {
     case JOB_REPLAY:
-        return ended | JOB_MISSING;
+        return ended | 1u << CALL_WAITING | JOB_MISSING;
     case JOB_RETRY:
         return ended | waiting;
     case JOB_CANCEL:

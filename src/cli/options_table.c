@@ -77,11 +77,12 @@ shown_state(unsigned at)
     return at < ARRAY_LEN(shown) ? call_state_name(shown[at]) : NULL;
 }
 
-/* A replay leaves what waits as it is. */
+/* What is held goes out when its webhook is enabled. */
 static const char *
 replay_state(unsigned at)
 {
-    static const char *const names[] = {"succeeded", "failed", "cancelled", "missing"};
+    static const char *const names[] = {"waiting", "succeeded", "failed", "cancelled",
+                                        "missing"};
     return at < ARRAY_LEN(names) ? names[at] : NULL;
 }
 

@@ -38,6 +38,19 @@ async function run(at, target, body) {
   return job;
 }
 
+test('a replay tries now what waits for its next attempt', async (t) => {
+  const { channel, receiver, at } = await setting(t);
+  let up = false;
+  receiver.answer = (res) => res.writeHead(up ? 204 : 500).end();
+  const webhook = await server.webhook(channel, receiver.url);
+  const ids = await server.send(channel, clicks(channel, 20));
+  for (const id of ids) await server.callsOf(channel, id, 'tried', (call) => call.attempts === 1);
+  up = true;
+  const job = await run(at, `/webhooks/${webhook._id}/replay`, { since: START });
+  assert.deepEqual([job.state, job.done], ['done', 20]);
+  for (const id of ids) await server.callsOf(channel, id, 'over', (call) => call.state === 'succeeded');
+});
+
 test('a replay brings what came before the webhook was there, oldest first', async (t) => {
   const { channel, receiver, at } = await setting(t);
   const ids = await server.send(channel, clicks(channel, 300));
@@ -46,7 +59,7 @@ test('a replay brings what came before the webhook was there, oldest first', asy
   const job = await run(at, `/webhooks/${webhook._id}/replay`, { since: START, pace: 10000 });
   assert.deepEqual([job.kind, job.state, job.matched, job.done, job.skipped], ['replay', 'done', 300, 300, 0]);
   assert.equal(job.webhook, webhook._id);
-  assert.deepEqual(job.states, ['succeeded', 'failed', 'cancelled', 'missing']);
+  assert.deepEqual(job.states, ['waiting', 'succeeded', 'failed', 'cancelled', 'missing']);
   assert.deepEqual(job.types, ['click'], "the webhook's own filter");
   await receiver.count(300);
   assert.deepEqual(new Set(idsOf(receiver)), new Set(ids), 'the id stays that of the event');
@@ -217,7 +230,7 @@ test('what is asked for wrongly is said with its place', async (t) => {
     [`/webhooks/${webhook._id}/replay`, { since: START, pace: 0 }, '/pace', /1 to 10000/],
     [`/webhooks/${webhook._id}/replay`, { since: START, types: ['clock'] }, '/types/0', /click/],
     [`/webhooks/${webhook._id}/replay`, { since: START, ids: ['x'] }, '/ids', /./],
-    [`/webhooks/${webhook._id}/replay`, { since: START, states: ['waiting'] }, '/states/0', /missing/],
+    [`/webhooks/${webhook._id}/replay`, { since: START, states: ['held'] }, '/states/0', /missing/],
     ['/calls/retry', { since: START, error: 'x'.repeat(201) }, '/error', /200 bytes/],
   ];
   for (const [target, body, place, detail] of rows) {
@@ -263,7 +276,7 @@ test('the command line replays, retries and cancels, and waits for it', async (t
   await server.send(channel, clicks(channel, 3));
   assert.equal(await told('call', 'cancel', '--webhook', webhook._id, '--wait'), '3 calls cancelled.\n');
   for (const words of [['call', 'retry'], ['call', 'cancel', one._id, '--since', '1h'], ['call', 'cancel', '--state', 'held'],
-    ['webhook', 'replay', webhook._id], ['webhook', 'replay', webhook._id, '--since', '1h', '--state', 'waiting']]) {
+    ['webhook', 'replay', webhook._id], ['webhook', 'replay', webhook._id, '--since', '1h', '--state', 'held']]) {
     assert.equal((await command([...words, '--channel', channel], { env })).code, 2, words.join(' '));
   }
 });

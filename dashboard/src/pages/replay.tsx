@@ -28,11 +28,12 @@ interface Wanted {
 // What succeeded is sent again only when somebody asks for it.
 const STATES = [
   ['failed', 'Failed', 'All attempts were used'],
+  ['waiting', 'Waiting', 'An attempt failed and the next is still to come: it is tried now'],
   ['missing', 'No call yet', 'Events that the webhook never got: from before it was made, or that its filter left out'],
   ['cancelled', 'Cancelled', 'Taken back by hand or by a job'],
   ['succeeded', 'Succeeded', 'The receiver gets these a second time'],
 ] as const;
-const SAFE = ['failed', 'missing', 'cancelled'];
+const SAFE = ['failed', 'waiting', 'missing', 'cancelled'];
 
 function startOf(query: URLSearchParams): Wanted {
   const types = query.get('types');
