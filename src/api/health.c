@@ -1,5 +1,6 @@
 /* What watchers of the server ask: alive, ready, figures. */
 #include <inttypes.h>
+#include <sys/resource.h>
 
 #include "api/resources.h"
 #include "base/mem.h"
@@ -121,6 +122,11 @@ write_process(struct buf *out, const struct api *api)
     buf_addf(out, "pushwire_stalled %d\n", pulse_said() != NULL);
     metrics_gauge_head(out, "pushwire_build_info", "Always 1; the version is a label.");
     buf_addf(out, "pushwire_build_info{version=\"%s\"} 1\n", PUSHWIRE_VERSION);
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        metrics_gauge_head(out, "process_max_fds", "Files that may be open at a time.");
+        buf_addf(out, "process_max_fds %llu\n", (unsigned long long)files.rlim_cur);
+    }
     metrics_gauge_head(out, "process_start_time_seconds",
                        "When the server started, in Unix seconds.");
     buf_addf(out, "process_start_time_seconds %.3f\n", (double)api->started_ms / 1000);

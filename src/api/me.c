@@ -12,6 +12,10 @@ me_show(struct api_request *r)
     json_str(&r->json, "role", role_name(r->key.role));
     json_str(&r->json, "channel", scoped ? channel : NULL);
     json_str(&r->json, "key", r->key.id);
+    if (r->key.expires_ms)
+        json_time(&r->json, "expiresAt", r->key.expires_ms);
+    else
+        json_null(&r->json, "expiresAt");
     json_str(&r->json, "version", PUSHWIRE_VERSION);
     json_time(&r->json, "serverTime", clock_wall_us(engine_clock(engine)) / 1000);
     api_json_end(r, 200);

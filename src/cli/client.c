@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/iofd.h"
@@ -159,7 +160,8 @@ set_url(struct client *client, const char *url, struct err *err)
 }
 
 int
-client_open(struct client **out, const struct command_line *line, struct err *err)
+client_open_keyless(struct client **out, const struct command_line *line,
+                    struct err *no_key, struct err *err)
 {
     struct client *client = xcalloc(1, sizeof(*client));
     int rc = 0;
@@ -171,12 +173,30 @@ client_open(struct client **out, const struct command_line *line, struct err *er
     if (rc == 0)
         rc = set_url(client, option_text(&line->options, OPTION_URL), err);
     if (rc == 0)
-        rc = set_key(client, line, err);
+        (void)set_key(client, line, no_key);
     if (rc == 0 && !(client->curl = curl_easy_init()))
         rc = err_set(err, E_NO_MEMORY, "libcurl does not start");
     if (rc != 0) {
         client_close(client);
         return rc;
+    }
+    *out = client;
+    return 0;
+}
+
+int
+client_open(struct client **out, const struct command_line *line, struct err *err)
+{
+    struct client *client;
+    struct err no_key = {0};
+
+    int rc = client_open_keyless(&client, line, &no_key, err);
+    if (rc != 0)
+        return rc;
+    if (no_key.code != 0) {
+        client_close(client);
+        *err = no_key;
+        return err->code;
     }
     *out = client;
     return 0;
@@ -264,7 +284,8 @@ on_download(char *bytes, size_t size, size_t n, void *arg)
 static struct curl_slist *
 make_headers(const struct client *client, const char *type)
 {
-    struct curl_slist *list = curl_slist_append(NULL, client->key);
+    /* Waiting for 100 Continue would only cost time. */
+    struct curl_slist *list = curl_slist_append(NULL, "Expect:");
     struct buf line;
 
     buf_init(&line, 200);
@@ -273,8 +294,7 @@ make_headers(const struct client *client, const char *type)
         curl_slist_free_all(list);
         list = NULL;
     }
-    /* Waiting for 100 Continue would only cost time. */
-    if (list && !curl_slist_append(list, "Expect:")) {
+    if (list && client->key && !curl_slist_append(list, client->key)) {
         curl_slist_free_all(list);
         list = NULL;
     }
@@ -301,6 +321,7 @@ prepare(struct client *client, const char *method, const char *url, const char *
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, client->why);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(curl, CURLOPT_CERTINFO, 1L);
     if (client->ca_file)
         curl_easy_setopt(curl, CURLOPT_CAINFO, client->ca_file);
     if (client->loopback)
@@ -493,6 +514,27 @@ client_header(struct client *client, const char *name)
     if (curl_easy_header(client->curl, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
         return NULL;
     return header->value;
+}
+
+/* As OpenSSL writes it: "Expire date:Nov 24 13:00:00 2026 GMT". */
+bool
+client_certificate_end(struct client *client, msec_t *end_ms)
+{
+    static const char name[] = "Expire date:";
+    struct curl_certinfo *chain = NULL;
+    struct tm tm = {0};
+
+    if (curl_easy_getinfo(client->curl, CURLINFO_CERTINFO, &chain) != CURLE_OK ||
+        !chain || chain->num_of_certs < 1)
+        return false;
+    for (struct curl_slist *row = chain->certinfo[0]; row; row = row->next) {
+        if (strncmp(row->data, name, strlen(name)) != 0)
+            continue;
+        const char *end = strptime(row->data + strlen(name), "%b %d %H:%M:%S %Y", &tm);
+        *end_ms = end ? (msec_t)timegm(&tm) * 1000 : 0;
+        return end;
+    }
+    return false;
 }
 
 msec_t

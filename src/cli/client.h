@@ -16,6 +16,10 @@ struct client;
 /* Takes the server's URL and the key from --url, --key, --data, or the variables. */
 int client_open(struct client **out, const struct command_line *line,
                 struct err *err) must_check;
+/* For what needs no key: without one there is a client all the same, and `no_key` says
+ * why there is none (its code is 0 if there is). */
+int client_open_keyless(struct client **out, const struct command_line *line,
+                        struct err *no_key, struct err *err) must_check;
 void client_close(struct client *client); /* NULL is fine */
 
 struct reply {
@@ -54,6 +58,9 @@ int client_follow(struct client *client, const char *path,
 /* A header of the last answer, also of one that refused; NULL if it has none. Valid
  * until the next call. */
 const char *client_header(struct client *client, const char *name);
+/* When the certificate ends that came with the last answer; false if none came, as on a
+ * connection that had been used before. */
+bool client_certificate_end(struct client *client, msec_t *end_ms);
 /* How long the last answer asks to wait before the next try; -1 when it does not say.
  */
 msec_t client_retry_after(struct client *client);

@@ -59,6 +59,7 @@ int restore_run(const struct command_line *line);
 int check_run(const struct command_line *line);
 int listen_run(const struct command_line *line);
 int send_run(const struct command_line *line);
+int doctor_run(const struct command_line *line);
 int completion_run(const struct command_line *line);
 int help_run(const struct command_line *line);
 int whoami_run(const struct command_line *line);

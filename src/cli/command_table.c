@@ -48,6 +48,7 @@ const struct command_group command_groups[] = {
     {"backup", "copy everything into a file, while the server runs"},
     {"restore", "make a data folder from a backup"},
     {"check", "say whether calls may go to a URL, and why"},
+    {"doctor", "check a running installation, and say what to do"},
     {"listen", "receive calls, for development: check signatures, misbehave"},
     {"send", "send a sample event, or your own"},
     {"channel", "create, list, show, change, delete channels"},
@@ -81,6 +82,8 @@ const struct command command_table[] = {
     {"restore", NULL, "FILE", 1, 1, restore_run,
      OPT(DATA) | OPT(SEND_WAITING) | OPT(CANCEL_WAITING), 0,
      "Makes a data folder from a backup; what waits in it is held."},
+    {"doctor", NULL, NULL, 0, 0, doctor_run, CLIENT, 0,
+     "Checks the server, and with --data its folder, a line for each thing."},
     {"listen", NULL, NULL, 0, 0, listen_run,
      OPT(RECEIVE_AT) | OPT(CHECK_SECRET) | OPT(CHECK_SECRET_FILE) | OPT(STATUS) |
          OPT(FAIL) | OPT(DELAY) | OPT(CALLS) | OPT(QUIET),

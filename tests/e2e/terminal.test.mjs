@@ -68,7 +68,8 @@ for (const columns of [60, 80, 200]) {
   });
 
   test(`at ${columns} columns the tables inside a record fit, too`, async () => {
-    const table = (text, title) => plain(text).split(`${title}:\n`)[1].split('\n\n')[0].split('\n');
+    const table = (text, title) => plain(text).split(`${title}:\n`)[1].split('\n\n')[0].split('\n')
+      .filter((line) => !line.startsWith('    ')); // sentences below it
     const call = await runAtTerminal(columns, ['call', 'show', made.calls[0]], { env });
     for (const line of table(call.text, 'attemptLog')) assert.ok(width(line) <= columns, line);
     const event = await runAtTerminal(columns, ['event', 'show', made.events[0]], { env });
