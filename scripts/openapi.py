@@ -245,6 +245,22 @@ def full_operation(path, operation, tag, main, named):
     return whole
 
 
+def sent(operation, named):
+    """What the server sends to others: `headers` by their names, a body, and what may come back."""
+    return {
+        "operationId": operation["operationId"],
+        "summary": operation["summary"],
+        "description": operation["description"],
+        "security": [],
+        "parameters": [
+            {"name": name, "in": "header", "required": True, **each, "schema": schema(each["schema"], named)}
+            for name, each in operation["headers"].items()
+        ],
+        "requestBody": {"required": True, "content": content(operation["body"], named)},
+        "responses": {str(status): answer(short, named) for status, short in operation["answers"].items()},
+    }
+
+
 def path_parameters(path, tag, main):
     """{c} is the channel everywhere; the others are named in their resource's file."""
     names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
@@ -330,6 +346,7 @@ def join(version):
     }
     for part in parts:
         add_part(document, part, main, named)
+    document["webhooks"] = {name: {"post": sent(each, named)} for name, each in main["webhooks"].items()}
     check_references(document)
     return document
 

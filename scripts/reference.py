@@ -19,6 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PALETTE = ROOT / "dashboard/src/style/palette.css"
 STYLE = ROOT / "src/api/openapi/reference.css"
 DEPTH = 4  # of members of members
+SENT = "What receivers get"
 
 
 def escape(text):
@@ -305,6 +306,8 @@ def navigation(document, current):
             )
             inner = f"<ul>{inner}</ul>"
         rows.append(f'<li><a href="/docs/{slug(name)}"{here}>{escape(name)}</a>{inner}</li>')
+    here = ' aria-current="page"' if current == SENT else ""
+    rows.append(f'<li><a href="/docs/{slug(SENT)}"{here}>{SENT}</a></li>')
     here = ' aria-current="page"' if current is None else ""
     return f'<nav aria-label="Resources"><ul><li><a href="/docs"{here}>Overview</a></li>{"".join(rows)}</ul></nav>'
 
@@ -338,6 +341,30 @@ def overview(document):
     return page(document, None, "Overview", body)
 
 
+def sent(document):
+    """What the server sends to others."""
+    sections = ""
+    for item in document.whole["webhooks"].values():
+        each = item["post"]
+        rows = [
+            f'<tr><th scope="row"><code>{escape(header["name"])}</code></th>'
+            f'<td>{inline(header["description"])}</td><td><code>{escape(header["example"])}</code></td></tr>'
+            for header in each["parameters"]
+        ]
+        said = [
+            f'<tr><th scope="row"><code>{status}</code></th><td>{inline(response["description"])}</td></tr>'
+            for status, response in each["responses"].items()
+        ]
+        media = each["requestBody"]["content"]["application/json"]
+        sections += (
+            f'<section class="operation" id="{each["operationId"]}"><h2>{escape(each["summary"])}</h2>'
+            f"{paragraphs(each['description'])}<h3>Headers</h3>{as_table(('Name', 'Meaning', 'Example'), rows)}"
+            f"<h3>Body</h3>{document.table(media['schema'], True)}{code(as_text(media['example']), 'Body')}"
+            f"<h3>What an answer does</h3>{as_table(('Status', 'Then'), said)}</section>"
+        )
+    return page(document, SENT, SENT, sections)
+
+
 def resource(document, tag):
     sections = "".join(section(document, *each) for each in operations_of(document, tag["name"]))
     return page(document, tag["name"], tag["name"], paragraphs(tag["description"]) + sections)
@@ -354,6 +381,7 @@ def files_of(text):
     yield "/openapi.json", "application/json", False, text.encode()
     yield "/docs", embed.TYPES[".html"], False, overview(document)
     yield "/docs/style.css", embed.TYPES[".css"], False, style()
+    yield f"/docs/{slug(SENT)}", embed.TYPES[".html"], False, sent(document)
     for tag in document.whole["tags"]:
         yield f"/docs/{slug(tag['name'])}", embed.TYPES[".html"], False, resource(document, tag)
 

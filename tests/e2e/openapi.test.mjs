@@ -77,6 +77,7 @@ test('each example is as its own schema says', () => {
       }
     }
   };
+  for (const { post } of Object.values(document.webhooks)) look(post.requestBody.content, post.operationId);
   for (const operation of operations) {
     look(operation.requestBody?.content, `${nameOf(operation)}: body`);
     for (const [status, response] of Object.entries(operation.responses)) {

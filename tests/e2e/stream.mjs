@@ -1,6 +1,8 @@
 // A client of /stream: messages as they come, and an end that can be waited for.
 import http from 'node:http';
-import { Arrivals, within } from './harness.mjs';
+import { Arrivals, contract, within } from './harness.mjs';
+
+const SCHEMAS = { event: 'EventStored', attempt: 'StreamAttempt', gap: 'StreamGap' };
 
 export class Stream {
   constructor() {
@@ -50,7 +52,9 @@ export class Stream {
   line(line) {
     if (line === '') {
       if (this.message.data !== undefined) {
-        this.messages.push({ ...this.message, id: this.lastId, data: JSON.parse(this.message.data) });
+        const data = JSON.parse(this.message.data);
+        contract?.checkNamed(SCHEMAS[this.message.event], data);
+        this.messages.push({ ...this.message, id: this.lastId, data });
       }
       this.message = {};
     } else if (line.startsWith(':')) {
