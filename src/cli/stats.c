@@ -34,15 +34,15 @@ add_bars(struct buf *out, const double *values, size_t n)
     static const char *const blocks[] = {"·", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
     static const char *const plain[] = {".", "_", "-", "~", "=", "+", "*", "%", "#"};
     const char *const *heights = speaks_utf8() ? blocks : plain;
-    const double highest = ARRAY_LEN(blocks) - 1;
+    const size_t highest = ARRAY_LEN(blocks) - 1;
     double max = 0;
 
     for (size_t i = 0; i < n; i++)
         max = values[i] > max ? values[i] : max;
     for (size_t i = 0; i < n; i++)
-        buf_adds(
-            out,
-            heights[values[i] > 0 ? 1 + (size_t)(values[i] / max * (highest - 1)) : 0]);
+        buf_adds(out, heights[values[i] > 0 ? 1 + (size_t)(values[i] / max *
+                                                           (double)(highest - 1))
+                                            : 0]);
 }
 
 /* As many bars as there is room for: each is of as many steps. */
