@@ -257,6 +257,11 @@ inBrowser('figures are drawn, and are there as a table', {}, async (page, { sett
   await go('#/');
   await settled('Overview');
   await bad.getByRole('link', { name: `${answering.url}stopped` }).waitFor();
+  await page.getByText('Call given up').first().waitFor();
+  await page.getByRole('link', { name: 'All notices' }).click();
+  await settled('Notices');
+  await page.getByRole('link', { name: good._id }).first().click();
+  await settled(answering.url);
   await answering.close();
 });
 

@@ -28,7 +28,16 @@ export function NoticeBadge({ kind }: { kind: string }) {
 export function noticeColumns(withChannel: boolean): Column<Notice>[] {
   return [
     { name: 'What', cell: ({ kind }) => <NoticeBadge kind={kind} /> },
-    { name: 'Text', main: true, cell: ({ text }) => <Text lines={3}>{text}</Text> },
+    {
+      name: 'Text',
+      main: true,
+      cell: ({ text, channel, data }) => (
+        <div class="two-lines">
+          <Text lines={3}>{text}</Text>
+          {channel && typeof data.call === 'string' && <a href={href('c', channel, 'calls', data.call)}>Open the call</a>}
+        </div>
+      ),
+    },
     ...(withChannel ? [{
       name: 'Channel',
       cell: ({ channel }: Notice) => (channel ? <a href={href('c', channel)}><Text>{channel}</Text></a> : <span class="muted">the server</span>),
