@@ -11,7 +11,7 @@ from processes import CHANNEL, Failed, cpu_seconds
 
 FEW = 10_000
 PAGE = 50
-PAGES = 60  # of each kind
+PAGES = 100  # of each kind
 A_SUBSCRIPTION = 20  # events: see bench/fill.c
 BYTES_PER_EVENT = 900
 
@@ -62,7 +62,9 @@ class Asking:
     def measure(self, kind):
         pages = [self.get(kind) for _ in range(PAGES)]
         return {
-            "ms": statistics.median(took for took, _ in pages) * 1e3,
+            # A disturbance only makes it longer: the lower quartile.
+            "ms": statistics.quantiles(took for took, _ in pages)[0] * 1e3,
+            "medianMs": statistics.median(took for took, _ in pages) * 1e3,
             "mostMs": max(took for took, _ in pages) * 1e3,
             "rows": statistics.median(rows for _, rows in pages),
         }

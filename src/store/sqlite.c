@@ -80,14 +80,6 @@ sqlite_int(struct sqlite_store *s, enum sqlite_stmt stmt, int at, int64_t value)
 }
 
 void
-sqlite_int_or_null(struct sqlite_store *s, enum sqlite_stmt stmt, int at, int64_t value)
-{
-    int rc = value < 0 ? sqlite3_bind_null(s->stmt[stmt], at)
-                       : sqlite3_bind_int64(s->stmt[stmt], at, value);
-    assert(rc == SQLITE_OK);
-}
-
-void
 sqlite_key(struct sqlite_store *s, enum sqlite_stmt stmt, int at, uint64_t key)
 {
     /* "From the newest" and the like: SQLite's integers end at 2^63 - 1, and so do all
@@ -129,13 +121,6 @@ int64_t
 sqlite_col(struct sqlite_store *s, enum sqlite_stmt stmt, int col)
 {
     return sqlite3_column_int64(s->stmt[stmt], col);
-}
-
-int64_t
-sqlite_col_or(struct sqlite_store *s, enum sqlite_stmt stmt, int col, int64_t otherwise)
-{
-    bool null = sqlite3_column_type(s->stmt[stmt], col) == SQLITE_NULL;
-    return null ? otherwise : sqlite_col(s, stmt, col);
 }
 
 uint64_t

@@ -392,11 +392,6 @@ void sqlite_blob(struct sqlite_store *s, enum sqlite_stmt stmt, int at,
 int64_t sqlite_col(struct sqlite_store *s, enum sqlite_stmt stmt, int col);
 uint64_t sqlite_col_key(struct sqlite_store *s, enum sqlite_stmt stmt, int col);
 struct slice sqlite_col_bytes(struct sqlite_store *s, enum sqlite_stmt stmt, int col);
-/* A number that is NULL when it is negative. */
-void sqlite_int_or_null(struct sqlite_store *s, enum sqlite_stmt stmt, int at,
-                        int64_t value);
-int64_t sqlite_col_or(struct sqlite_store *s, enum sqlite_stmt stmt, int col,
-                      int64_t otherwise);
 
 /* ---- sqlite_log.c ---- */
 
@@ -602,6 +597,12 @@ int sqlite_call_fill(struct sqlite_store *s, struct call_record *call,
 /* 1 = the event is about this notification, 0 = about none, or there is no event. */
 int sqlite_notification_of(struct sqlite_store *s, uint64_t event,
                            char out[ID_MAX + 1]) must_check;
+
+/* sqlite_timings.c */
+#define SQLITE_TIMINGS 48 /* bytes at most */
+struct slice sqlite_timings_write(const struct attempt_timings *timings,
+                                  char room[SQLITE_TIMINGS]);
+struct attempt_timings sqlite_timings_read(struct slice bytes); /* n 0 = unknown */
 
 /* sqlite_touch.c */
 int sqlite_touch(struct sqlite_store *s, struct store_op *op) must_check;

@@ -206,18 +206,6 @@ sqlite_event(struct sqlite_store *s, struct store_op *op)
     return rc;
 }
 
-static struct attempt_timings
-timings_at(struct sqlite_store *s, enum sqlite_stmt stmt, int col)
-{
-    return (struct attempt_timings){
-        .dns_us = sqlite_col_or(s, stmt, col, -1),
-        .connect_us = sqlite_col_or(s, stmt, col + 1, -1),
-        .tls_us = sqlite_col_or(s, stmt, col + 2, -1),
-        .first_byte_us = sqlite_col_or(s, stmt, col + 3, -1),
-        .reused = (int)sqlite_col_or(s, stmt, col + 4, -1),
-    };
-}
-
 static int
 call_attempts(struct sqlite_store *s, struct store_call_read *read)
 {
@@ -230,7 +218,7 @@ call_attempts(struct sqlite_store *s, struct store_call_read *read)
             .n = (uint32_t)sqlite_col(s, get, 0),
             .at_ms = sqlite_col(s, get, 1),
             .duration_us = sqlite_col(s, get, 2),
-            .timings = timings_at(s, get, 7),
+            .timings = sqlite_timings_read(sqlite_col_bytes(s, get, 7)),
             .verdict = (enum verdict)sqlite_col(s, get, 3),
             .status = (int)sqlite_col(s, get, 4),
             .reason = sqlite_col_bytes(s, get, 5),

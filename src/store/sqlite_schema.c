@@ -125,13 +125,9 @@ static const char *const steps[] = {
 
     "ALTER TABLE key ADD COLUMN expires_ms INTEGER NOT NULL DEFAULT 0;",
 
-    /* How long each step of an attempt took; NULL = it did not happen, or is from
+    /* How long each step of an attempt took (sqlite_timings.c); NULL: it is from
      * before it was noted. */
-    "ALTER TABLE attempt ADD COLUMN dns_us INTEGER;"
-    "ALTER TABLE attempt ADD COLUMN connect_us INTEGER;"
-    "ALTER TABLE attempt ADD COLUMN tls_us INTEGER;"
-    "ALTER TABLE attempt ADD COLUMN first_byte_us INTEGER;"
-    "ALTER TABLE attempt ADD COLUMN reused INTEGER;",
+    "ALTER TABLE attempt ADD COLUMN timings BLOB;",
     /* NULL = the channel is no trial. */
     "ALTER TABLE channel ADD COLUMN trial_ends_ms INTEGER;",
 
@@ -305,8 +301,7 @@ const char *const sqlite_sql[STMTS] = {
                            " WHERE event = ?1 AND webhook = ?2",
     [STMT_ATTEMPT_ADD] =
         "INSERT INTO attempt(event, webhook, n, at_ms, duration_us, verdict, status,"
-        " reason, response, dns_us, connect_us, tls_us, first_byte_us, reused)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        " reason, response, timings) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     [STMT_CALL_GET] = "SELECT state, due_ms, tries, attempts, channel FROM call"
                       " WHERE event = ?1 AND webhook = ?2",
     [STMT_CALL_RETRY] = "UPDATE call SET state = ?3, due_ms = ?4, tries = ?5"
@@ -374,8 +369,7 @@ const char *const sqlite_sql[STMTS] = {
     [STMT_ATTEMPT_GET] = "SELECT n, at_ms, duration_us, verdict, status, reason"
                          " FROM attempt WHERE event = ?1 AND webhook = ?2 AND n = ?3",
     [STMT_ATTEMPT_LIST] =
-        "SELECT n, at_ms, duration_us, verdict, status, reason, response,"
-        " dns_us, connect_us, tls_us, first_byte_us, reused"
+        "SELECT n, at_ms, duration_us, verdict, status, reason, response, timings"
         " FROM attempt WHERE event = ?1 AND webhook = ?2 ORDER BY n",
     [STMT_EVENT_HEADS] =
         "SELECT key, type, subscription FROM event"

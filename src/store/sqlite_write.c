@@ -215,6 +215,7 @@ attempt_add(struct sqlite_store *s, const struct sqlite_webhook *webhook,
     const enum sqlite_stmt add = STMT_ATTEMPT_ADD;
     const struct attempt_record *attempt = &result->attempt;
     struct slice response = attempt->response;
+    char timings[SQLITE_TIMINGS];
     if (response.n > RESPONSE_KEPT_BYTES)
         response.n = RESPONSE_KEPT_BYTES;
     sqlite_key(s, add, 1, result->event);
@@ -226,11 +227,7 @@ attempt_add(struct sqlite_store *s, const struct sqlite_webhook *webhook,
     sqlite_int(s, add, 7, attempt->status);
     sqlite_text(s, add, 8, attempt->reason);
     sqlite_blob(s, add, 9, response);
-    sqlite_int_or_null(s, add, 10, attempt->timings.dns_us);
-    sqlite_int_or_null(s, add, 11, attempt->timings.connect_us);
-    sqlite_int_or_null(s, add, 12, attempt->timings.tls_us);
-    sqlite_int_or_null(s, add, 13, attempt->timings.first_byte_us);
-    sqlite_int_or_null(s, add, 14, attempt->timings.reused);
+    sqlite_blob(s, add, 10, sqlite_timings_write(&attempt->timings, timings));
     s->group.rows += 2;
     s->group.bytes += response.n;
     sqlite_feed_outcome(s, webhook->channel, &told);
