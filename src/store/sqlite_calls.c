@@ -239,6 +239,8 @@ look_at_hit(struct walk *walk, uint64_t event)
     sqlite_key(s, get, 2, walk->list->channel);
     int rc = sqlite_next(s, get);
     if (rc == 1) {
+        walk->about_event = event;
+        walk->is_about = event_notification(sqlite_col_bytes(s, get, 2), walk->about);
         rc = look_at_event(walk, event, (enum event_type)sqlite_col(s, get, 0),
                            sqlite_col_bytes(s, get, 1));
         sqlite_reset(s, get);
