@@ -1,6 +1,6 @@
 // Screenshots of every page of the dashboard, in light and dark, for docs/dashboard.md: of the real
 // server, with data that real calls to real, partly failing receivers have made.
-//   node scripts/screenshots.mjs [FOLDER]
+//   node scripts/screenshots.mjs [FOLDER [PAGE …]]
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -9,6 +9,7 @@ import { Program, ROOT, Server, closedPort, eventually } from '../tests/e2e/harn
 import { smaller } from './png.mjs';
 
 const OUT = path.resolve(process.argv[2] ?? path.join(ROOT, 'docs/screenshots'));
+const ONLY = process.argv.slice(3); // these pages; none = all
 const WIDE = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 800 };
 const MOST_BYTES = 150 * 1024;
@@ -196,16 +197,18 @@ async function visit({ page, go, settled }, server, data, hash, title) {
 
 async function main() {
   if (noBrowser) throw new Error(noBrowser);
-  rmSync(OUT, { recursive: true, force: true });
+  if (ONLY.length === 0) rmSync(OUT, { recursive: true, force: true });
   mkdirSync(OUT, { recursive: true });
   const { server, data } = await aDay();
-  const pages = await steps(server, data);
+  const pages = (await steps(server, data)).filter(([name]) => ONLY.length === 0 || ONLY.includes(name));
   const browser = await openBrowser('--disable-lcd-text'); // fewer colours: smaller files
 
-  const sign = await openPage(browser, server, { key: null, ...WIDE });
-  await sign.page.getByRole('heading', { name: 'Sign in' }).waitFor();
-  await shoot(sign.page, 'sign-in-light');
-  await sign.close();
+  if (ONLY.length === 0) {
+    const sign = await openPage(browser, server, { key: null, ...WIDE });
+    await sign.page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await shoot(sign.page, 'sign-in-light');
+    await sign.close();
+  }
 
   for (const theme of ['light', 'dark']) {
     const opened = await openPage(browser, server, { dark: theme === 'dark', ...WIDE });

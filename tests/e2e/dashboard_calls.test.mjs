@@ -175,6 +175,15 @@ inBrowser('calls that are selected are cancelled, and all that match are counted
   await eventually('all have arrived', async () =>
     (await callsIn('bulk', `?webhook=${webhook._id}`)).every(({ state }) => state === 'succeeded'));
 
+  const waits = await server.webhook('bulk', `${bad.url}waits`);
+  const [late] = await server.send('bulk', click('bulk', 'late'));
+  await server.callsOf('bulk', late, 'tried', ({ attempts, state }) => attempts > 0 || state === 'held');
+  await go(`#/c/bulk/calls?webhook=${waits._id}`);
+  await settled('Calls');
+  await button(page, 'Retry all that failed or wait').click();
+  await dialogOf(page).getByText('1 call matches and will be retried.').waitFor();
+  await button(page, 'Back').click();
+
   await go(`#/c/bulk/calls?webhook=${held._id}&state=cancelled`);
   await settled('Calls');
   await button(page, 'Retry all that match').click();

@@ -23,7 +23,8 @@ export const PACE = 250; // calls a second, as the API has it when nobody says
 // "250", or a number that the API is asked about.
 export const paceOf = (text: string) => (text.trim() === '' ? undefined : Number(text));
 
-const DEFAULT_STATES = { retry: ['failed'], cancel: ['waiting', 'held'] };
+// Soon after a webhook was mended most of what it missed still waits for its next attempt.
+const DEFAULT_STATES = { retry: ['failed', 'waiting'], cancel: ['waiting', 'held'] };
 
 // What the list shows but the action is not for, is left out: nobody retries what succeeded by accident.
 function bodyOf(kind: BulkKind, query: Query): Record<string, unknown> {

@@ -101,8 +101,8 @@ function Actions({ channel, call, onChange }: { channel: string; call: CallDetai
         </Button>
         {open && <Button icon="stop" onClick={() => setAsking(true)}>Cancel the call</Button>}
         <LinkButton icon="edit" to={href('c', channel, 'webhooks', call.webhook, 'edit')}>Edit the webhook</LinkButton>
-        <LinkButton icon="jobs" to={hrefWith(['c', channel, 'calls'], { webhook: call.webhook, state: 'failed' })}>
-          Failed calls of this webhook
+        <LinkButton icon="jobs" to={hrefWith(['c', channel, 'calls'], { webhook: call.webhook, state: 'failed,waiting,held' })}>
+          What this webhook did not get
         </LinkButton>
       </div>
       <ErrorBox error={retry.error} />

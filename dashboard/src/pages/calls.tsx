@@ -117,7 +117,7 @@ function AllThatMatch({ query, onOpen }: { query: Query; onOpen: (kind: BulkKind
   return (
     <>
       <Button small icon="retry" reason={reason} onClick={() => onOpen('retry')}>
-        {states.length === 0 ? 'Retry all that failed' : 'Retry all that match'}
+        {states.length === 0 ? 'Retry all that failed or wait' : 'Retry all that match'}
       </Button>
       {states.every(mayCancel) && (
         <Button small icon="stop" reason={reason} onClick={() => onOpen('cancel')}>

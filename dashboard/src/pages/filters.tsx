@@ -43,7 +43,7 @@ export function ChosenFilter({ name, label, choices }: { name: string; label: st
 }
 
 const STATES: readonly Choice[] = [
-  ['', 'All'], ['failed', 'Failed'], ['waiting', 'Waiting'], ['held', 'Held'], ['waiting,held', 'Not sent yet'],
+  ['', 'All'], ['failed', 'Failed'], ['waiting', 'Waiting'], ['held', 'Held'], ['failed,waiting,held', 'Not delivered'],
   ['succeeded', 'Succeeded'], ['cancelled', 'Cancelled'],
 ];
 const TYPES: readonly Choice[] = [['', 'All'], ...EVENT_TYPES.map((each) => [each, each] as const)];

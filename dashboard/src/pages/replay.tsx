@@ -70,7 +70,7 @@ export function Replay({ params }: { params: Params }) {
     { to: href('c', id, 'jobs'), text: 'Jobs' },
   ];
   return (
-    <Page title="Replay" crumbs={crumbs} lead="Sends the events of a time to a webhook once more, past which live events go as ever.">
+    <Page title="Replay" crumbs={crumbs} lead="Sends the events of a time to a webhook once more. Live events go first.">
       {reason
         ? <Card><Empty title={`A replay is not for this key: ${reason}`} icon="stop" /></Card>
         : <ReplayForm channel={id} />}
