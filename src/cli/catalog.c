@@ -21,6 +21,22 @@ create(const struct command_line *line, const char *list, const char *id_name,
     return status;
 }
 
+static int
+rename_to(const struct command_line *line, struct buf path)
+{
+    struct buf body;
+    struct json_out json;
+
+    buf_init(&body, RESOURCE_BODY_MAX);
+    json_out_init(&json, &body);
+    json_object(&json, NULL);
+    json_str(&json, "name", option_text(&line->options, OPTION_NAME));
+    json_object_end(&json);
+    int status = resource_show(line, "PATCH", path, &body);
+    buf_fini(&body);
+    return status;
+}
+
 /* ---- topics and tags ---- */
 
 static const struct resource_column named[] = {
@@ -42,6 +58,12 @@ topic_create(const struct command_line *line)
 }
 
 int
+topic_change(const struct command_line *line)
+{
+    return rename_to(line, channel_path(line, "/topics/%s", line->args[0]));
+}
+
+int
 topic_delete(const struct command_line *line)
 {
     return resource_do(line, "DELETE", channel_path(line, "/topics/%s", line->args[0]),
@@ -59,6 +81,12 @@ tag_create(const struct command_line *line)
 {
     return create(line, "/tags", "_id", option_text(&line->options, OPTION_ID),
                   line->args[0]);
+}
+
+int
+tag_change(const struct command_line *line)
+{
+    return rename_to(line, channel_path(line, "/tags/%s", line->args[0]));
 }
 
 int
@@ -87,6 +115,12 @@ attribute_create(const struct command_line *line)
     const char *name = option_text(&line->options, OPTION_NAME);
     return create(line, "/attributes", "id", line->args[0],
                   name ? name : line->args[0]);
+}
+
+int
+attribute_change(const struct command_line *line)
+{
+    return rename_to(line, channel_path(line, "/attributes/%s", line->args[0]));
 }
 
 int

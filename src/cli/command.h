@@ -116,12 +116,15 @@ int notification_create(const struct command_line *line);
 
 int topic_list(const struct command_line *line);
 int topic_create(const struct command_line *line);
+int topic_change(const struct command_line *line);
 int topic_delete(const struct command_line *line);
 int tag_list(const struct command_line *line);
 int tag_create(const struct command_line *line);
+int tag_change(const struct command_line *line);
 int tag_delete(const struct command_line *line);
 int attribute_list(const struct command_line *line);
 int attribute_create(const struct command_line *line);
+int attribute_change(const struct command_line *line);
 int attribute_delete(const struct command_line *line);
 
 int config_show(const struct command_line *line);
