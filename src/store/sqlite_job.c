@@ -294,7 +294,7 @@ int
 sqlite_steer_job(struct sqlite_store *s, struct store_op *op)
 {
     struct store_steer_job *steer = container_of(op, struct store_steer_job, op);
-    struct job job;
+    struct job job = {0};
     int64_t running = 0;
 
     op->result = 0;
@@ -327,7 +327,7 @@ sqlite_steer_job(struct sqlite_store *s, struct store_op *op)
 static int
 list_one(struct sqlite_store *s, struct store_jobs *list)
 {
-    struct job job;
+    struct job job = {0};
     int rc = get_job(s, list->channel, list->number, &job);
     if (rc < 0)
         return rc;
@@ -342,7 +342,7 @@ list_one(struct sqlite_store *s, struct store_jobs *list)
 static int
 list_row(struct sqlite_store *s, struct store_jobs *list, uint64_t number)
 {
-    struct job job;
+    struct job job = {0};
     int rc = get_job(s, list->channel, number, &job);
     if (rc <= 0)
         return rc;

@@ -450,6 +450,7 @@ go_on(struct step *step)
         return rc;
     if (step->last)
         end_job(step, JOB_DONE, JOB_NO_REASON);
+    assert(job->pace > 0);
     job->next_ms = step->now_ms;
     if (step->blocked)
         job->next_ms += BLOCKED_MS;
@@ -501,7 +502,7 @@ sqlite_step_jobs(struct sqlite_store *s, struct store_op *op)
 {
     struct store_step_jobs *step = container_of(op, struct store_step_jobs, op);
     msec_t now_ms = clock_steady_ms(s->clock);
-    struct job job;
+    struct job job = {0};
 
     op->result = 0;
     step->n_places = 0;
