@@ -82,6 +82,13 @@ function Frame({ me }: { me: Me }) {
     if (elsewhere && currentPlace().path === path) go(home(me), { replace: true });
   }, [path]);
 
+  useEffect(() => {
+    if (!open) return;
+    const close = (event: KeyboardEvent) => event.key === 'Escape' && setOpen(false);
+    addEventListener('keydown', close);
+    return () => removeEventListener('keydown', close);
+  }, [open]);
+
   return (
     <MeContext.Provider value={me}>
       <a class="skip" href="#content" onClick={(event) => {
@@ -146,7 +153,7 @@ function Side({ me, open, path, found, channelId, onClose }: {
     );
   };
   return (
-    <div class={`side${open ? ' open' : ''}`} onKeyDown={(event) => event.key === 'Escape' && onClose()}>
+    <div class={`side${open ? ' open' : ''}`}>
       <a class="brand" href={home(me)}><Logo />Pushwire</a>
       {ofServer(me) && (
         <nav aria-label="Server">

@@ -207,6 +207,28 @@ inBrowser('a channel is made, renamed and deleted once its id is typed', {}, asy
   assert.equal((await server.call('GET', '/v1/channels/news')).status, 404);
 });
 
+inBrowser('a trial is made with a channel, said on its pages, and lifted', {}, async (page, { settled, go }) => {
+  const trialEnd = async () => (await server.must('GET', '/v1/channels/trial')).trialEndsAt;
+  await go('#/channels');
+  await settled('Channels');
+  await button(page, 'Create channel').first().click();
+  await dialogOf(page).getByLabel('Name').fill('On trial');
+  await dialogOf(page).getByLabel('Id').fill('trial');
+  await dialogOf(page).getByRole('radio', { name: '30 days' }).check();
+  await button(dialogOf(page), 'Create channel').click();
+  await settled('On trial');
+  assert.ok(Date.parse(await trialEnd()) > Date.now());
+  await server.must('PATCH', '/v1/channels/trial', { body: { trialEndsAt: new Date(Date.now() + 1000).toISOString() } });
+  await eventually('the trial has ended', async () => (await server.must('GET', '/v1/channels/trial')).trialEnded);
+  await page.reload();
+  await page.getByText('The trial of this channel ended').waitFor();
+  await go('#/c/trial/settings');
+  await settled('Settings');
+  await button(page, 'End the limit').click();
+  await page.getByText('The channel is no trial any more.').waitFor();
+  assert.equal(await trialEnd(), null);
+});
+
 inBrowser('a key is made, shown once, and deleted', {}, async (page, { settled, go }) => {
   await go('#/keys');
   await settled('Keys');
@@ -347,6 +369,10 @@ inBrowser('on a phone the menu opens, leads on and closes', { width: 360, height
   await settled('Overview');
   const menu = page.getByRole('navigation', { name: 'Server' });
   assert.equal(await menu.isVisible(), false);
+  await button(page, 'Menu').click();
+  await menu.waitFor();
+  await page.keyboard.press('Escape');
+  await menu.waitFor({ state: 'hidden' });
   await button(page, 'Menu').click();
   await menu.getByRole('link', { name: 'Channels' }).click();
   await settled('Channels');
