@@ -27,7 +27,7 @@ import sys
 import yaml
 
 SOURCES = pathlib.Path(__file__).resolve().parent.parent / "src/api/openapi"
-METHODS = ("get", "put", "post", "delete", "patch")
+METHODS = ("get", "post", "put", "patch", "delete")
 ALL_ROLES = {"admin", "manage", "ingest", "read"}
 
 

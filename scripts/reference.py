@@ -110,8 +110,8 @@ class Document:
             if most in node:
                 said.append(f"{node[least]:,} to {node[most]:,}{what}" if least in node else f"at most {node[most]:,}{what}")
             elif least in node:
-                said.append(f"at least {node[least]:,}{what}")
-        if "pattern" in node and "enum" not in node:
+                said.append(f"at least {node[least]:,}{what if node[least] != 1 else what.rstrip('s')}")
+        if "pattern" in node and "format" not in node:
             said.append(f"<code>{escape(node['pattern'])}</code>")
         if "default" in node:
             said.append(f"default <code>{escape(json.dumps(node['default']))}</code>")
