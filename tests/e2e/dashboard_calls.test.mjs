@@ -226,12 +226,17 @@ inBrowser('an hour is replayed: counted, started, paused, resumed, cancelled, an
   await page.locator('.badge').filter({ hasText: 'Done' }).waitFor();
   await eventually('each has arrived', async () =>
     (await callsIn('replay', '?state=succeeded')).length === 60);
+  await go(`#/c/replay/replay?webhook=${webhook._id}&range=failing`); // it fails no more
+  await settled('Replay');
+  await button(page, 'Count what matches').click();
+  await page.getByText('Nothing matches.').waitFor();
+  assert.equal(await page.getByLabel('Time').inputValue(), '1h');
   await go('#/c/replay/jobs');
   await settled('Jobs');
-  assert.deepEqual(await page.locator('tbody .badge').allInnerTexts(), ['Done', 'Done', 'Cancelled', 'Done']);
+  assert.deepEqual(await page.locator('tbody .badge').allInnerTexts(), ['Done', 'Done', 'Done', 'Cancelled', 'Done']);
 });
 
-inBrowser('a search goes on by itself over pages without a match, until it is stopped', {}, async (page, { go }) => {
+inBrowser('a search that failed is tried again, and goes on over pages without a match until it is stopped', {}, async (page, { go }) => {
   await server.channel('long');
   let waiting = null;
   const asked = [];
@@ -239,7 +244,11 @@ inBrowser('a search goes on by itself over pages without a match, until it is st
     asked.push(new URL(route.request().url()).searchParams.get('cursor'));
     waiting = () => route.fulfill({ json: { data: [], nextCursor: `c${asked.length}`, searchedTo: `2026-01-0${asked.length}T10:00:00.000Z` } });
   });
+  const fails = (route) => route.fulfill({ status: 500, json: { title: 'Error', detail: 'the store failed' } });
+  await page.route('**/v1/channels/long/calls?*', fails, { times: 1 });
   await go('#/c/long/calls?error=x');
+  await page.getByRole('alert').filter({ hasText: 'The store failed.' }).waitFor();
+  await button(page, 'Try again').click();
   for (let n = 1; n <= 3; n++) {
     await eventually(`page ${n} is asked for`, () => asked.length === n && waiting);
     const answer = waiting;

@@ -10,7 +10,7 @@ import { EVENT_TYPES, type Webhook } from '../lib/types';
 import { type Webhooks, useWebhooks } from '../lib/webhooks';
 import { Button, LinkButton, StateBadge, Text } from '../ui/basics';
 import { Check, type Choice, Choose, Form, Group, SelectField, TextField, errorAt } from '../ui/form';
-import { Card, Empty, Note, Page } from '../ui/page';
+import { Card, Empty, ErrorBox, Note, Page } from '../ui/page';
 import { Counted, PACE, calls, paceOf } from './bulk';
 import { DryRun } from './job-parts';
 import { stateOf } from './webhooks';
@@ -48,10 +48,13 @@ function startOf(query: URLSearchParams): Wanted {
   };
 }
 
-function bodyOf({ range, since, until, states, types, pace }: Wanted, webhook: Webhook | null) {
-  const span = range === 'failing' && webhook?.failingSince
-    ? { since: webhook.failingSince, until: null }
-    : spanOf(range, since, until, Date.now());
+// A link may speak of a failure that is over by now.
+const rangeOf = ({ range }: Wanted, webhook: Webhook | null) => (range === 'failing' && !webhook?.failingSince ? '1h' : range);
+
+function bodyOf(wanted: Wanted, webhook: Webhook | null) {
+  const { since, until, states, types, pace } = wanted;
+  const range = rangeOf(wanted, webhook);
+  const span = range === 'failing' ? { since: webhook!.failingSince, until: null } : spanOf(range, since, until, Date.now());
   return {
     since: span.since ?? undefined,
     until: span.until ?? undefined,
@@ -100,8 +103,9 @@ function ReplayForm({ channel }: { channel: string }) {
   });
   const ready = counted !== null && counted.state === 'done' && counted.matched > 0;
   const missing = !wanted.webhook ? 'choose a webhook first'
-    : wanted.range === 'custom' && !wanted.since ? 'say from when'
-      : wanted.states.length === 0 && 'choose at least one state';
+    : !webhook.data ? 'the webhook is not there yet'
+      : wanted.range === 'custom' && !wanted.since ? 'say from when'
+        : wanted.states.length === 0 && 'choose at least one state';
   const submit = () => {
     if (ready) return void start.run();
     if (missing) return;
@@ -125,6 +129,7 @@ function ReplayForm({ channel }: { channel: string }) {
       )}>
         <WebhookField webhooks={webhooks} value={wanted.webhook} onChange={(next) => change({ webhook: next })} />
         {webhook.data && <State webhook={webhook.data} />}
+        <ErrorBox error={webhook.error} retry={webhook.reload} />
         <RangeFields wanted={wanted} webhook={webhook.data} onChange={change} />
         <Group legend="Which events" error={null}>
           {STATES.map(([state, name, hint]) => (
@@ -166,10 +171,9 @@ function State({ webhook }: { webhook: Webhook }) {
 function RangeFields({ wanted, webhook, onChange }: { wanted: Wanted; webhook: Webhook | null; onChange: (next: Partial<Wanted>) => void }) {
   const ranges: Choice[] = RANGES.filter(([range]) => range !== '').map(([range, text]) => [range, text]);
   if (webhook?.failingSince) ranges.unshift(['failing', 'Since the webhook has been failing']);
-  if (!ranges.some(([range]) => range === wanted.range)) ranges.unshift([wanted.range, 'Last hour']);
   return (
     <>
-      <SelectField label="Time" value={wanted.range} choices={ranges} onChange={(range) => onChange({ range })} />
+      <SelectField label="Time" value={rangeOf(wanted, webhook)} choices={ranges} onChange={(range) => onChange({ range })} />
       {wanted.range === 'custom' && (
         <div class="pair">
           <TextField label="From" type="datetime-local" step="any" value={toLocal(wanted.since)} required
