@@ -27,6 +27,7 @@ struct client {
     char *key;             /* as a header line */
     const char *ca_file;   /* NULL = the system's */
     const char *data_flag; /* --data, unless that is something else in this command */
+    const char *command;   /* for advice: its group */
     bool loopback;
     const struct client_sink *sink; /* of this request; NULL = none */
     long silence_s;                 /* with a sink: without a byte */
@@ -167,6 +168,7 @@ client_open_keyless(struct client **out, const struct command_line *line,
     int rc = 0;
 
     client->ca_file = option_text(&line->options, OPTION_SERVER_CA);
+    client->command = line->command->name;
     client->data_flag = option_table[data_option(line)].name;
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         rc = err_set(err, E_NO_MEMORY, "libcurl does not start");
@@ -346,12 +348,35 @@ no_answer(const struct client *client, CURLcode code, struct err *err)
     if (code == CURLE_OPERATION_TIMEDOUT)
         return err_set(err, E_IO, "%s was silent for %ld s", client->base,
                        client->sink ? client->silence_s : SILENCE_S);
+    if (code == CURLE_SSL_CONNECT_ERROR)
+        return err_set(err, E_IO,
+                       "%s: %s\nPerhaps it speaks no TLS: try --url http://… instead.",
+                       client->base, why);
+    if (code == CURLE_PEER_FAILED_VERIFICATION)
+        return err_set(err, E_IO,
+                       "%s: %s\nTrust its certificate with --ca-file FILE, if it is "
+                       "your own.",
+                       client->base, why);
     if (code == CURLE_WRITE_ERROR)
         return err_set(err, E_TOO_LARGE, "the answer is too large");
     return err_set(err, E_IO, "%s: %s", client->base, why);
 }
 
 /* ---- problem documents ---- */
+
+/* The list in which what was not found would stand. */
+static void
+add_list(struct buf *text, const struct client *client)
+{
+    static const char no_channel[] = "no such channel";
+    bool channel = text->n && memmem(text->p, text->n, no_channel, strlen(no_channel));
+    const char *name = channel ? "channel" : client->command;
+    const struct command *list = command_find(name, "list");
+
+    if (list && list->verb)
+        buf_addf(text, "\nSee which there are: pushwire %s list%s", name,
+                 option_in(list->needed, OPTION_CHANNEL) ? " --channel ID" : "");
+}
 
 static void
 add_next_step(struct buf *text, const struct client *client, long status)
@@ -364,6 +389,9 @@ add_next_step(struct buf *text, const struct client *client, long status)
     case 403:
         buf_adds(text, "\nThis needs a key with another role: pushwire key create "
                        "--help");
+        break;
+    case 404:
+        add_list(text, client);
         break;
     case 429:
     case 503:

@@ -70,6 +70,22 @@ is_group(const char *name)
     return false;
 }
 
+/* Of somebody who left out of what. */
+static void
+suggest_verbs(const char *name)
+{
+    const char *before = "; did you mean ";
+
+    for (size_t i = 0; i < command_count; i++) {
+        const struct command *command = &command_table[i];
+        if (!command->verb || strcmp(command->verb, name) != 0)
+            continue;
+        fprintf(stderr, "%s%s %s", before, command->name, name);
+        before = ", ";
+    }
+    fputs(*before == ',' ? "?" : "", stderr);
+}
+
 static int
 unknown_command(const char *name)
 {
@@ -81,6 +97,8 @@ unknown_command(const char *name)
     fprintf(stderr, "pushwire: unknown command %s", name);
     if (nearest.best)
         fprintf(stderr, "; did you mean %s?", nearest.best);
+    else
+        suggest_verbs(name);
     fputs("\nTry: pushwire --help\n", stderr);
     return WRONG_USAGE;
 }

@@ -215,6 +215,14 @@ test('the key is found in the server\'s data, and flags go before variables', as
   await fails(['channel', 'list', '--data', '/does/not/exist'], 1, /admin\.key|key/i, alone);
 });
 
+test('what fails says what to do next', async () => {
+  await fails(['retry'], 2, /did you mean call retry\?/);
+  await fails(['rotate-secret', 'x'], 2, /did you mean webhook rotate-secret\?/);
+  await fails(['call', 'list', '--channel', 'nowhere'], 1, /no such channel\nSee which there are: pushwire channel list\n/);
+  await fails(['webhook', 'show', 'wh_x', '--channel', 'site'], 1, /no such webhook\nSee .*pushwire webhook list --channel ID\n/);
+  await fails(['channel', 'list', '--url', server.url.replace('http:', 'https:')], 1, /speaks no TLS: try --url http:/);
+});
+
 test('a server that is not there is told as such', async () => {
   await fails(['channel', 'list', '--url', 'http://127.0.0.1:1'], 1, /127\.0\.0\.1:1/);
 });
