@@ -24,7 +24,10 @@ import json
 import pathlib
 import sys
 
-import yaml
+try:
+    import yaml
+except ImportError:
+    sys.exit("the API's document needs PyYAML for this python3: on Debian the package python3-yaml")
 
 SOURCES = pathlib.Path(__file__).resolve().parent.parent / "src/api/openapi"
 METHODS = ("get", "post", "put", "patch", "delete")
