@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "engine/engine_private.h"
+#include "store/store_feed.h"
 
 /* ---- reading ---- */
 

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "engine/engine_private.h"
+#include "store/store_figures.h"
 
 /* ---- of a webhook, a channel, or all ---- */
 

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "store/memory_private.h"
+#include "store/store_feed.h"
 
 /* ---- the group under way ---- */
 

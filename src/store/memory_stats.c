@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "store/store_figures.h"
 
 static void
 note(struct memory_store *m, const struct memory_note *new)

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "store/store_feed.h"
 
 #define LOOK_MS    ((msec_t)10 * 60 * 1000) /* between two rounds that delete */
 #define NUMBER_MAX 10                       /* bytes of a LEB128 */

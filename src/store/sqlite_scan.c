@@ -4,6 +4,7 @@
  * nobody who changes something waits for them.
  */
 #include "store/sqlite_private.h"
+#include "store/store_figures.h"
 
 /* After a list has had the store's time for so long, others have it for this many times
  * as long. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "store/store_figures.h"
 
 /* Webhooks of a channel that are asked for what is due in one piece. */
 #define PIECE 500

@@ -40,7 +40,6 @@
 #include "base/err.h"
 #include "base/types.h"
 #include "core/channel.h"
-#include "core/figures.h"
 #include "core/key.h"
 #include "core/record.h"
 #include "core/webhook.h"
@@ -64,7 +63,7 @@ enum store_kind {
     STORE_SUBSCRIPTION_COUNT,
     STORE_PUT_NOTIFICATION,
     STORE_NOTIFICATIONS,
-    STORE_FEED,
+    STORE_FEED, /* store_feed.h */
     STORE_PUT_NOTICE, /* store_notice.h; likewise the next three */
     STORE_NOTICES,
     STORE_SETTLE_NOTICE,
@@ -75,7 +74,7 @@ enum store_kind {
     STORE_STEER_JOB,
     STORE_JOBS,
     STORE_STEP_JOBS,
-    STORE_STATS,
+    STORE_STATS, /* store_figures.h */
     STORE_WEBHOOK_STATS,
     STORE_KINDS
 };
@@ -412,94 +411,12 @@ struct store_notifications {
     uint64_t next; /* 0 = that was all */
 };
 
-/* What has happened in a channel, from a place on: its events, and what attempts have
- * led to, in the order of their commits. Entries keep their order and are never
- * inserted behind one that was read. What was dropped meanwhile is left out; outcomes
- * that are older than FEED_KEPT_MS are not known. */
-struct store_feed {
-    struct store_op op;
-    uint64_t channel;
-    bool events, outcomes; /* which of them */
-    uint32_t types;
-    struct slice subscription; /* n 0 = any */
-    uint64_t webhook;    /* of outcomes, and of events that are owed to it; 0 = any */
-    struct feed_at from; /* FEED_AT_END: nothing is read, and next is the end */
-    size_t limit;
-    /* `next` is the place behind it. On the store's thread, in order; false = this was
-     * enough. */
-    bool (*event)(struct store_feed *feed, const struct event_record *event,
-                  struct feed_at next);
-    bool (*outcome)(struct store_feed *feed, const struct outcome_record *outcome,
-                    struct feed_at next);
-    /* out */
-    uint64_t gone; /* of events with keys up to this one some were dropped, because
-                      their time was over; set before the first entry */
-    struct feed_at next; /* behind all that was looked at */
-    bool more;           /* there may be more now; false: next is the end */
-};
-
-/* Entries that one STORE_FEED looks at. */
-#define STORE_FEED_SCAN 2000
-
 /* Calls by shown state, over all channels; cheap at any size. */
 struct store_counts {
     struct store_op op;
     uint64_t calls[CALL_STATES];
     uint64_t disk_bytes;
     uint64_t disk_left; /* bytes that may still be written; UINT64_MAX = not watched */
-};
-
-/* ---- figures: what was counted, in steps of time ---- */
-
-/* Steps one after the other, the first of which begins at since_ms (steady). Figures
- * are of when events came and attempts were recorded; those that are older than is kept
- * are not there any more. After a crash the last ten seconds may be missing. */
-struct store_steps {
-    enum figures_step step;
-    msec_t since_ms;
-    size_t n;
-};
-
-/* What waits for a webhook, or for those of a channel, now. */
-struct store_backlog {
-    uint64_t waiting;
-    uint64_t held;
-    msec_t oldest_due_ms; /* steady: since when a call is due, of those that are not
-                             held; MSEC_NEVER = none is */
-};
-
-/* Figures of a webhook, of a channel or of all channels; of the last oldest_due_ms is
- * not looked for (engine_gauges has it). E_NOT_FOUND: no such channel, or webhook in
- * it. */
-struct store_stats {
-    struct store_op op;
-    uint64_t channel; /* 0 = all */
-    uint64_t webhook; /* 0 = the channel's own */
-    struct store_steps steps;
-    /* By time; only for steps in which there was something. */
-    void (*each)(struct store_stats *stats, msec_t at_ms,
-                 const struct figures *figures);
-    /* out */
-    struct store_backlog backlog;
-    /* the store's; 0 at submit */
-    uint64_t at;
-    bool counted;
-};
-
-/* Figures of webhooks of a channel, each of all steps together. One op reads at most
- * STORE_STATS_MAX steps, and those of one webhook in any case. */
-#define STORE_STATS_MAX 8192
-
-struct store_webhook_stats {
-    struct store_op op;
-    uint64_t channel;         /* E_NOT_FOUND if there is none */
-    const uint64_t *webhooks; /* ascending; what is none of the channel's has nothing */
-    size_t n;
-    struct store_steps steps;
-    void (*each)(struct store_webhook_stats *stats, size_t i,
-                 const struct figures *figures, const struct store_backlog *backlog);
-    /* out: so many of them were read */
-    size_t n_done;
 };
 
 /* A copy of everything, made while others go on, in the lists' share of the time: the

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "contract.h"
+#include "store/store_feed.h"
 
 struct entry {
     bool is_event;

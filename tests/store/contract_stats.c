@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "contract.h"
+#include "store/store_figures.h"
 
 #define STEPS 180
 

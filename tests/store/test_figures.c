@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "sqlite_world.h"
 #include "store/sqlite_private.h"
+#include "store/store_figures.h"
 
 /* Looks at what is the store's thread's while that is held. */
 struct look {
