@@ -490,6 +490,7 @@ step_job(struct sqlite_store *s, struct store_step_jobs *op, struct job *job,
 static int
 next_job(struct sqlite_store *s, struct job *job)
 {
+    *job = (struct job){.next_ms = MSEC_NEVER};
     sqlite_int(s, STMT_JOB_NEXT, 1, MSEC_NEVER);
     int rc = sqlite_next(s, STMT_JOB_NEXT);
     if (rc == 1)
@@ -502,7 +503,7 @@ sqlite_step_jobs(struct sqlite_store *s, struct store_op *op)
 {
     struct store_step_jobs *step = container_of(op, struct store_step_jobs, op);
     msec_t now_ms = clock_steady_ms(s->clock);
-    struct job job = {0};
+    struct job job;
 
     op->result = 0;
     step->n_places = 0;
