@@ -509,8 +509,9 @@ sqlite_step_jobs(struct sqlite_store *s, struct store_op *op)
     step->n_places = 0;
     step->next_ms = MSEC_NEVER;
     int rc = sqlite_drop_jobs(s);
-    if (rc == 0)
-        rc = next_job(s, &job);
+    if (rc < 0)
+        return rc;
+    rc = next_job(s, &job);
     if (rc == 1 && job.next_ms <= now_ms) {
         rc = step_job(s, step, &job, now_ms);
         job_fini(&job);
