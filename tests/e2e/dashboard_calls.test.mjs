@@ -224,6 +224,9 @@ inBrowser('an hour is replayed: counted, started, paused, resumed, cancelled, an
   await start('1000');
   await page.getByRole('button', { name: /^Replay \d+ calls$/ }).click();
   await page.locator('.badge').filter({ hasText: 'Done' }).waitFor();
+  for (const time of await page.locator('main time').allInnerTexts()) {
+    assert.match(time, /^now$| ago$/, 'what has happened is not to come');
+  }
   await eventually('each has arrived', async () =>
     (await callsIn('replay', '?state=succeeded')).length === 60);
   await go(`#/c/replay/replay?webhook=${webhook._id}&range=failing`); // it fails no more

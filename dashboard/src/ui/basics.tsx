@@ -108,9 +108,9 @@ const now = store(Date.now());
 setInterval(() => now.set(Date.now()), 15_000);
 
 export function Time({ at, none = 'never' }: { at: string | null | undefined; none?: string }) {
-  const nowMs = useStore(now);
+  useStore(now); // shown anew as time goes; what has just happened is younger than its last tick
   if (!at) return <span class="muted">{none}</span>;
-  return <time dateTime={at} title={`${exactTime(at)} (${at})`}>{relative(at, Math.max(nowMs, 0))}</time>;
+  return <time dateTime={at} title={`${exactTime(at)} (${at})`}>{relative(at, Date.now())}</time>;
 }
 
 // ---- copying ----
