@@ -14,8 +14,6 @@
 #include "world.h"
 
 #define SEEDS      1000
-#define MINUTE     ((msec_t)60 * 1000)
-#define DAY        (24 * 60 * MINUTE)
 #define WEBHOOKS   3
 #define EVENTS_MAX 64
 

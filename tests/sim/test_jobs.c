@@ -9,10 +9,6 @@
 
 #include "world.h"
 
-#define SECOND ((msec_t)1000)
-#define MINUTE (60 * SECOND)
-#define DAY    (24 * 60 * MINUTE)
-
 static struct sim sim;
 
 static int

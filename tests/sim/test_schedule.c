@@ -8,9 +8,6 @@
 
 #include "world.h"
 
-#define MINUTE ((msec_t)60 * 1000)
-#define DAY    (24 * 60 * MINUTE)
-
 static struct sim sim;
 
 static int

@@ -9,11 +9,6 @@
 
 #include "world.h"
 
-#define SECOND ((msec_t)1000)
-#define MINUTE (60 * SECOND)
-#define HOUR   (60 * MINUTE)
-#define DAY    (24 * HOUR)
-
 static struct sim sim;
 
 static int

@@ -12,7 +12,13 @@
 #include "send/transport.h"
 #include "store/store.h"
 
-#define SIM_WINDOW   4
+#define SIM_WINDOW 4
+/* Spans of time, in ms. */
+#define SECOND ((msec_t)1000)
+#define MINUTE (60 * SECOND)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+
 #define SIM_EPOCH_MS INT64_C(1800000000000) /* some day in 2027 */
 
 /* How a receiver behaves; drawn anew for each attempt. */
