@@ -8,6 +8,7 @@
 #include "engine/notices.h"
 
 #define WATCH_MS         ((msec_t)10 * 1000)
+#define WATCH_IDLE_MS    ((msec_t)60 * 1000) /* while nothing waits */
 #define TRIALS_AT_A_TIME 32
 #define DAY_MS           ((msec_t)24 * 3600 * 1000)
 
@@ -190,11 +191,20 @@ look_at_trials(struct notices *notices, msec_t now_ms)
     }
 }
 
+static bool
+nothing_waits(struct engine *engine)
+{
+    struct engine_gauges gauges;
+    engine_gauges(engine, &gauges);
+    return gauges.oldest_due_ms == MSEC_NEVER && gauges.sender_queue == 0 &&
+           gauges.in_flight == 0;
+}
+
 msec_t
 notices_watch(struct notices *notices, msec_t now_ms)
 {
     look_at_backlogs(notices);
     look_at_oldest(notices, now_ms);
     look_at_trials(notices, now_ms);
-    return now_ms + WATCH_MS;
+    return now_ms + (nothing_waits(notices->engine) ? WATCH_IDLE_MS : WATCH_MS);
 }
