@@ -193,7 +193,8 @@ def idle(bench, seconds, after_work):
     if after_work:
         work = {"events": 5000, "connections": SINGLE_CONNECTIONS, "await": True}
         bench.run_load("post", 120, **work)
-    time.sleep(3 if after_work else 2)
+    # What the work left to do is over by then: figures are written out after ten seconds.
+    time.sleep(20 if after_work else 2)
     woken, on_cpu = switches(server.pid)
     begin = time.monotonic()
     time.sleep(seconds)
