@@ -63,7 +63,7 @@ enum store_kind {
     STORE_SUBSCRIPTION_COUNT,
     STORE_PUT_NOTIFICATION,
     STORE_NOTIFICATIONS,
-    STORE_FEED, /* store_feed.h */
+    STORE_FEED,       /* store_feed.h */
     STORE_PUT_NOTICE, /* store_notice.h; likewise the next three */
     STORE_NOTICES,
     STORE_SETTLE_NOTICE,
