@@ -26,6 +26,8 @@ struct stats {
     struct {
         uint64_t events, succeeded, failed, exhausted;
         usec_t p50_us, p95_us, p99_us;
+        bool waited; /* whether it is known what did */
+        uint64_t backlog;
     } steps[STEPS_MAX];
 };
 
@@ -137,6 +139,10 @@ write_series(struct json_out *json, const struct stats *stats)
         write_took(json, "p50", any ? stats->steps[i].p50_us : -1);
         write_took(json, "p95", any ? stats->steps[i].p95_us : -1);
         write_took(json, "p99", any ? stats->steps[i].p99_us : -1);
+        if (stats->steps[i].waited)
+            json_i64(json, "backlog", (int64_t)stats->steps[i].backlog);
+        else
+            json_null(json, "backlog");
         json_object_end(json);
     }
     json_array_end(json);
@@ -158,6 +164,16 @@ show_each(struct engine_stats *read, msec_t at_ms, const struct figures *figures
     stats->steps[i].p50_us = figures_percentile(figures, 500);
     stats->steps[i].p95_us = figures_percentile(figures, 950);
     stats->steps[i].p99_us = figures_percentile(figures, 990);
+}
+
+static void
+show_backlog(struct engine_stats *read, msec_t at_ms, uint64_t highest)
+{
+    struct api_request *r = container_of(read, struct api_request, op.stats);
+    struct stats *stats = r->own;
+    size_t i = (size_t)((at_ms - stats->since_ms) / step_ms(stats));
+    stats->steps[i].waited = true;
+    stats->steps[i].backlog = highest;
 }
 
 static void
@@ -198,6 +214,7 @@ stats_show(struct api_request *r)
         .since_ms = stats->since_ms,
         .n_steps = ranges[stats->range].n,
         .each = show_each,
+        .each_backlog = show_backlog,
         .done = show_done,
     };
     httpd_hold(r->req);

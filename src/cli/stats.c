@@ -75,7 +75,7 @@ static const struct row rows[] = {
     {"p95", "totals.latencyMs.p95", "p95", true, " ms"},
     {"p99", "totals.latencyMs.p99", "p99", true, " ms"},
     {"longest", "totals.latencyMs.max", NULL, false, " ms"},
-    {"backlog", "backlog", NULL, false, ""},
+    {"backlog", "backlog", "backlog", true, ""},
     {"held", "held", NULL, false, ""},
     {"oldest due", "oldestDue", NULL, false, ""},
 };

@@ -79,8 +79,42 @@ figures_add(struct figures *to, const struct figures *more)
     to->exhausted += more->exhausted;
     if (more->max_us > to->max_us)
         to->max_us = more->max_us;
+    if (more->backlog.known)
+        figures_wait(to, more->backlog.first, more->backlog.highest);
     for (size_t i = 0; i < FIGURES_BUCKETS; i++)
         to->took[i] += more->took[i];
+}
+
+static void
+raise_to(struct figures_backlog *backlog, uint64_t height)
+{
+    if (height > backlog->highest)
+        backlog->highest = height;
+}
+
+void
+figures_wait(struct figures *figures, uint64_t before, uint64_t now)
+{
+    struct figures_backlog *backlog = &figures->backlog;
+    if (!backlog->known)
+        *backlog = (struct figures_backlog){true, before, before};
+    raise_to(backlog, now);
+}
+
+/* From the end, since each beginning is the end of what is before it. */
+void
+figures_trace(struct figures_trace *steps, size_t n, uint64_t now)
+{
+    struct figures_backlog end = {true, now, now};
+    for (size_t i = n; i > 0; i--) {
+        struct figures_trace *step = &steps[i - 1];
+        if (!step->there)
+            step->backlog = end;
+        else if (step->backlog.known && end.known)
+            raise_to(&step->backlog, end.first);
+        end = step->backlog;
+        end.highest = end.first;
+    }
 }
 
 /* What stands for a bucket: as far from its one end as from the other, as a share. */

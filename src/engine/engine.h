@@ -476,6 +476,8 @@ struct engine_stats {
     /* By time, on the store's thread; only for steps in which there was something. */
     void (*each)(struct engine_stats *stats, msec_t at_ms,
                  const struct figures *figures);
+    /* Likewise, for each step in which it is known: the most that waited at once. */
+    void (*each_backlog)(struct engine_stats *stats, msec_t at_ms, uint64_t highest);
     void (*done)(struct engine_stats *stats);
     int result;
     struct engine_backlog backlog;

@@ -20,6 +20,13 @@ stats_each(struct store_stats *store, msec_t at_ms, const struct figures *figure
     stats->each(stats, at_ms, figures);
 }
 
+static void
+stats_each_backlog(struct store_stats *store, msec_t at_ms, uint64_t highest)
+{
+    struct engine_stats *stats = container_of(store, struct stats_read, store)->stats;
+    stats->each_backlog(stats, at_ms, highest);
+}
+
 static struct engine_backlog
 backlog_of(const struct store_backlog *backlog)
 {
@@ -65,6 +72,7 @@ engine_stats(struct engine *engine, struct engine_stats *stats)
         .webhook = stats->webhook,
         .steps = {stats->step, stats->since_ms, stats->n_steps},
         .each = stats_each,
+        .each_backlog = stats_each_backlog,
     };
     store_submit(engine->store, &read->store.op);
 }

@@ -253,6 +253,8 @@ memory_settle(struct memory_store *m, struct store_op *op)
             settle_call(m, call, result);
         memory_note_attempt(m, event->channel, result->webhook, &attempt,
                             moves && call->state == CALL_FAILED);
+        if (moves && call->state != CALL_WAITING)
+            memory_note_waiting(m, event->channel, result->webhook, -1);
         memory_feed_outcome(m, event, call);
     }
 }
@@ -274,6 +276,7 @@ memory_retry(struct memory_store *m, struct store_op *op)
         if (call->state != CALL_WAITING) {
             call->state = call_move(call->state, CALL_WAITING);
             call->tries = 0;
+            memory_note_waiting(m, retry->channel, retry->webhook, 1);
         }
     }
 }

@@ -21,6 +21,7 @@ cancel_waiting(struct memory_store *m, uint64_t webhook)
         if (call && call->state == CALL_WAITING) {
             call->state = call_move(CALL_WAITING, CALL_CANCELLED);
             call->ended_ms = clock_steady_ms(m->clock);
+            memory_note_waiting(m, m->webhooks[webhook - 1]->channel, webhook, -1);
         }
     }
 }

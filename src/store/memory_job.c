@@ -290,6 +290,7 @@ act(struct step *step, struct memory_event *event, uint64_t webhook,
     if (step->job->kind == JOB_CANCEL) {
         call->state = call_move(CALL_WAITING, CALL_CANCELLED);
         call->ended_ms = step->now_ms;
+        memory_note_waiting(step->m, event->channel, webhook, -1);
         from = DUE_AT_END;
     } else {
         if (!call) {
@@ -299,6 +300,7 @@ act(struct step *step, struct memory_event *event, uint64_t webhook,
         } else if (call->state != CALL_WAITING) {
             call->state = call_move(call->state, CALL_WAITING);
             call->tries = 0;
+            memory_note_waiting(step->m, event->channel, webhook, 1);
         }
         call->due_ms = step->now_ms;
     }
@@ -479,5 +481,6 @@ memory_cancel(struct memory_store *m, struct store_op *op)
     } else {
         call->state = call_move(CALL_WAITING, CALL_CANCELLED);
         call->ended_ms = clock_steady_ms(m->clock);
+        memory_note_waiting(m, cancel->channel, cancel->webhook, -1);
     }
 }

@@ -59,7 +59,9 @@ struct memory_note {
     msec_t at_ms; /* steady */
     uint32_t channel;
     uint32_t webhook; /* 0 = events that came in */
-    uint32_t n;       /* events; calls that were made; 0 = an attempt */
+    uint32_t n;       /* events; calls that were made */
+    int8_t waits;     /* one more call that waits, or one less */
+    bool attempt;
     uint32_t took_us;
     bool ok;
     bool exhausted;
@@ -205,5 +207,8 @@ void memory_note_new(struct memory_store *m, uint64_t channel, uint64_t webhook,
                      size_t n);
 void memory_note_attempt(struct memory_store *m, uint64_t channel, uint64_t webhook,
                          const struct attempt_record *attempt, bool exhausted);
+/* A call waits again, 1, or no more, -1; that one was made says so by itself. */
+void memory_note_waiting(struct memory_store *m, uint64_t channel, uint64_t webhook,
+                         int by);
 void memory_stats(struct memory_store *m, struct store_op *op);
 void memory_webhook_stats(struct memory_store *m, struct store_op *op);

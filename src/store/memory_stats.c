@@ -18,7 +18,8 @@ memory_note_new(struct memory_store *m, uint64_t channel, uint64_t webhook, size
 {
     note(m, &(struct memory_note){.channel = (uint32_t)channel,
                                   .webhook = (uint32_t)webhook,
-                                  .n = (uint32_t)n});
+                                  .n = (uint32_t)n,
+                                  .waits = webhook ? 1 : 0});
 }
 
 void
@@ -27,9 +28,18 @@ memory_note_attempt(struct memory_store *m, uint64_t channel, uint64_t webhook,
 {
     note(m, &(struct memory_note){.channel = (uint32_t)channel,
                                   .webhook = (uint32_t)webhook,
+                                  .attempt = true,
                                   .took_us = (uint32_t)attempt->duration_us,
                                   .ok = attempt->verdict == VERDICT_OK,
                                   .exhausted = exhausted});
+}
+
+void
+memory_note_waiting(struct memory_store *m, uint64_t channel, uint64_t webhook, int by)
+{
+    note(m, &(struct memory_note){.channel = (uint32_t)channel,
+                                  .webhook = (uint32_t)webhook,
+                                  .waits = (int8_t)by});
 }
 
 /* Calls that were made count for their webhook alone, events for all but a webhook. */
@@ -55,8 +65,35 @@ figures_of(const struct memory_store *m, uint64_t channel, uint64_t webhook,
             continue;
         figures->events += note->n;
         figures->exhausted += note->exhausted;
-        if (!note->n)
+        if (note->attempt)
             figures_attempt(figures, note->ok, note->took_us);
+    }
+}
+
+static void
+tell_backlog(const struct memory_store *m, struct store_stats *stats)
+{
+    const struct store_steps *steps = &stats->steps;
+    msec_t step_ms = figures_step_ms(steps->step), now_ms = clock_steady_ms(m->clock);
+    msec_t kept_ms = figures_begin(steps->step, now_ms) - figures_kept_ms(steps->step);
+    uint64_t waiting = 0;
+    size_t at = 0;
+
+    for (size_t i = 0; i < steps->n && stats->each_backlog; i++) {
+        msec_t at_ms = steps->since_ms + (msec_t)i * step_ms;
+        uint64_t highest = 0;
+        for (; at < m->n_notes && m->notes[at].at_ms < at_ms + step_ms; at++) {
+            const struct memory_note *note = &m->notes[at];
+            if (note->at_ms >= at_ms && waiting > highest)
+                highest = waiting;
+            if ((!stats->channel || note->channel == stats->channel) &&
+                (!stats->webhook || note->webhook == stats->webhook))
+                waiting += (uint64_t)(int64_t)note->waits;
+        }
+        if (waiting > highest)
+            highest = waiting;
+        if (at_ms <= now_ms && at_ms >= kept_ms)
+            stats->each_backlog(stats, at_ms, highest);
     }
 }
 
@@ -104,6 +141,7 @@ memory_stats(struct memory_store *m, struct store_op *op)
         if (!figures_none(&figures))
             stats->each(stats, at_ms, &figures);
     }
+    tell_backlog(m, stats);
 }
 
 void

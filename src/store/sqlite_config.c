@@ -21,6 +21,7 @@ sqlite_cache_free(struct sqlite_store *s)
         free(c);
     map_fini(&s->webhooks);
     map_fini(&s->channels);
+    s->figures.waiting = (struct sqlite_height){0};
     s->unswept = NULL;
     s->unswept_channels = NULL;
 }
@@ -60,6 +61,7 @@ note_deleted(struct sqlite_store *s, struct sqlite_webhook *webhook)
 {
     if (webhook->deleted)
         return;
+    sqlite_figures_wait(s, webhook, -webhook->calls[CALL_WAITING]);
     webhook->deleted = true;
     if (webhook->calls[CALL_WAITING]) {
         webhook->next_unswept = s->unswept;
@@ -162,6 +164,7 @@ cache_webhooks(struct sqlite_store *s)
             w->reason = sqlite_string_at(stmt, 3);
         for (int state = 0; state < CALL_STORED_STATES; state++)
             w->calls[state] = sqlite3_column_int64(stmt, 4 + state);
+        sqlite_figures_wait(s, w, w->calls[CALL_WAITING]);
         w->failing_since_ms = sqlite_time_or_never(stmt, 9);
         w->leased = s->started;
         if (sqlite3_column_int(stmt, 8))
@@ -209,6 +212,19 @@ cache_numbers(struct sqlite_store *s)
     return rc;
 }
 
+/* What waits is what waited at the last commit. */
+static void
+cache_waiting(struct sqlite_store *s)
+{
+    size_t at = 0;
+    for (struct sqlite_webhook *w; (w = map_next(&s->webhooks, &at)) != NULL;)
+        w->waited = w->deleted ? 0 : w->calls[CALL_WAITING];
+    at = 0;
+    for (struct sqlite_channel *c; (c = map_next(&s->channels, &at)) != NULL;)
+        c->waiting.then = c->waiting.now;
+    s->figures.waiting.then = s->figures.waiting.now;
+}
+
 int
 sqlite_cache_load(struct sqlite_store *s)
 {
@@ -218,6 +234,7 @@ sqlite_cache_load(struct sqlite_store *s)
         rc = cache_channels(s);
     if (rc == 0)
         rc = cache_webhooks(s);
+    cache_waiting(s);
     if (rc == 0)
         rc = sqlite_figures_load(s);
     return rc;

@@ -43,6 +43,15 @@ sqlite_figures_ended(struct sqlite_webhook *webhook, enum call_state state)
 }
 
 void
+sqlite_figures_wait(struct sqlite_store *s, struct sqlite_webhook *webhook, int64_t by)
+{
+    if (webhook->deleted)
+        return;
+    webhook->channel->waiting.now += by;
+    s->figures.waiting.now += by;
+}
+
+void
 sqlite_figures_attempt(struct sqlite_store *s, const struct sqlite_webhook *webhook,
                        const struct attempt_record *attempt)
 {
@@ -83,7 +92,7 @@ disown(struct sqlite_account *account)
 
 static struct figures *
 figures_of(struct sqlite_store *s, struct sqlite_account **owner,
-           enum figures_whose whose, uint64_t number, msec_t now_ms)
+           enum figures_whose whose, uint64_t number, int64_t waited, msec_t now_ms)
 {
     struct sqlite_figures *f = &s->figures;
     msec_t minute_ms = figures_begin(FIGURES_MINUTE, now_ms);
@@ -96,12 +105,32 @@ figures_of(struct sqlite_store *s, struct sqlite_account **owner,
         account->number = number;
         account->minute_ms = minute_ms;
         account->since_ms = now_ms;
+        figures_wait(&account->figures, (uint64_t)waited, (uint64_t)waited);
         *(f->head ? &f->last->next : &f->head) = account;
         f->last = account;
         f->n++;
         *owner = account;
     }
     return &(*owner)->figures;
+}
+
+static struct figures *
+figures_of_webhook(struct sqlite_store *s, struct sqlite_webhook *w, msec_t now_ms)
+{
+    return figures_of(s, &w->account, OF_WEBHOOK, w->number, w->waited, now_ms);
+}
+
+static struct figures *
+figures_of_channel(struct sqlite_store *s, struct sqlite_channel *c, msec_t now_ms)
+{
+    return figures_of(s, &c->account, OF_CHANNEL, c->number, c->waiting.then, now_ms);
+}
+
+static struct figures *
+figures_of_all(struct sqlite_store *s, msec_t now_ms)
+{
+    struct sqlite_figures *f = &s->figures;
+    return figures_of(s, &f->all, OF_ALL, 0, f->waiting.then, now_ms);
 }
 
 /* Of a webhook, of its channel, and of all. */
@@ -113,11 +142,10 @@ static struct figures_of_each
 figures_of_each(struct sqlite_store *s, uint64_t webhook, msec_t now_ms)
 {
     struct sqlite_webhook *w = map_get(&s->webhooks, webhook, 0);
-    struct sqlite_channel *c = w->channel;
     return (struct figures_of_each){
-        figures_of(s, &w->account, OF_WEBHOOK, w->number, now_ms),
-        figures_of(s, &c->account, OF_CHANNEL, c->number, now_ms),
-        figures_of(s, &s->figures.all, OF_ALL, 0, now_ms),
+        figures_of_webhook(s, w, now_ms),
+        figures_of_channel(s, w->channel, now_ms),
+        figures_of_all(s, now_ms),
     };
 }
 
@@ -171,17 +199,42 @@ add_calls(struct sqlite_store *s, const struct sqlite_webhook *w, msec_t now_ms)
     of.all->exhausted += w->exhausted;
 }
 
+static void
+add_height(struct figures *figures, struct sqlite_height *height)
+{
+    figures_wait(figures, (uint64_t)height->then, (uint64_t)height->now);
+    height->then = height->now;
+}
+
+/* Calls of a deleted webhook are cancelled after it, with which its channel's height is
+ * noted. */
+static void
+add_waiting(struct sqlite_store *s, struct sqlite_webhook *w, msec_t now_ms)
+{
+    struct sqlite_height *of_channel = &w->channel->waiting, *all = &s->figures.waiting;
+    struct sqlite_height own = {w->deleted ? 0 : w->calls[CALL_WAITING], w->waited};
+    if (own.now != own.then)
+        add_height(figures_of_webhook(s, w, now_ms), &own);
+    w->waited = own.then;
+    if (of_channel->now != of_channel->then)
+        add_height(figures_of_channel(s, w->channel, now_ms), of_channel);
+    if (all->now != all->then)
+        add_height(figures_of_all(s, now_ms), all);
+}
+
 void
 sqlite_figures_committed(struct sqlite_store *s)
 {
     struct sqlite_figures *f = &s->figures;
     msec_t now_ms = clock_steady_ms(s->clock);
     for (struct sqlite_channel *c = f->came; c; c = c->next_came) {
-        figures_of(s, &c->account, OF_CHANNEL, c->number, now_ms)->events += c->came;
-        figures_of(s, &f->all, OF_ALL, 0, now_ms)->events += c->came;
+        figures_of_channel(s, c, now_ms)->events += c->came;
+        figures_of_all(s, now_ms)->events += c->came;
     }
-    for (const struct sqlite_webhook *w = s->group.touched; w; w = w->next_touched)
+    for (struct sqlite_webhook *w = s->group.touched; w; w = w->next_touched) {
         add_calls(s, w, now_ms);
+        add_waiting(s, w, now_ms);
+    }
     for (size_t i = 0; i < f->n_attempts; i++)
         add_attempt(s, &f->attempts[i], now_ms);
     forget_notes(s);
@@ -249,6 +302,9 @@ write_row(struct sqlite_store *s, enum figures_step step,
     sqlite_key(s, put, 8, figures.exhausted);
     sqlite_int(s, put, 9, figures.max_us);
     sqlite_blob(s, put, 10, (struct slice){packed, n});
+    assert(figures.backlog.known); /* as it is in each account */
+    sqlite_key(s, put, 11, figures.backlog.first);
+    sqlite_key(s, put, 12, figures.backlog.highest);
     return sqlite_run(s, put);
 }
 

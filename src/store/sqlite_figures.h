@@ -8,6 +8,9 @@
  * each ten seconds later       an account is added to its rows, of the minute and of
  * the hour, with whatever group comes, a few with each
  *
+ * What waits is a height: each commit that moves it notes it in the accounts, so what
+ * stands still costs nothing.
+ *
  * So the figures of the last ten seconds are lost when the process is killed, and no
  * commit waits for them.
  */
@@ -35,6 +38,12 @@ struct sqlite_account {
     struct figures figures;
 };
 
+/* How much there is of something. */
+struct sqlite_height {
+    int64_t now;  /* the open group included */
+    int64_t then; /* at the last commit */
+};
+
 struct sqlite_attempt_note {
     uint64_t webhook;
     uint32_t took_us;
@@ -58,6 +67,7 @@ struct sqlite_figures {
     size_t n;
     struct sqlite_account *written; /* by the open group, newest first */
     struct sqlite_account *all;     /* of everything, of this minute; may be NULL */
+    struct sqlite_height waiting;   /* calls, of webhooks that are not deleted */
     struct sqlite_figures_at at;
     usec_t rest_us; /* mono: nothing by itself before */
 
@@ -75,6 +85,10 @@ void sqlite_figures_came(struct sqlite_store *s, struct sqlite_channel *channel,
                          size_t n);
 void sqlite_figures_made(struct sqlite_webhook *webhook);
 void sqlite_figures_ended(struct sqlite_webhook *webhook, enum call_state state);
+/* So many more calls wait for a webhook, or fewer; also while counts are read or taken
+ * back. Those of a deleted one wait no more. */
+void sqlite_figures_wait(struct sqlite_store *s, struct sqlite_webhook *webhook,
+                         int64_t by);
 void sqlite_figures_attempt(struct sqlite_store *s,
                             const struct sqlite_webhook *webhook,
                             const struct attempt_record *attempt);

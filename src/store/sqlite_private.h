@@ -63,6 +63,7 @@ struct sqlite_channel {
     struct sqlite_channel *next_fed;
     size_t first_told, last_told; /* its outcomes in the open group; 0 = none */
     uint64_t came;                /* events, by the open group */
+    struct sqlite_height waiting; /* calls, of webhooks that are not deleted */
     struct sqlite_channel *next_came;
     struct sqlite_account *account; /* of this minute; NULL = nothing yet */
 };
@@ -82,6 +83,7 @@ struct sqlite_webhook {
     struct sqlite_webhook *next_touched;
     struct sqlite_webhook *next_unswept; /* deleted, with calls stored as waiting */
     uint64_t made, exhausted;            /* calls, by the open group */
+    int64_t waited;                      /* calls[CALL_WAITING] at the last commit */
     struct sqlite_account *account;      /* of this minute; NULL = nothing yet */
 };
 

@@ -187,6 +187,9 @@ static const char *const steps[] = {
     "  due_ms INTEGER NOT NULL) STRICT;"
     "CREATE INDEX notice_channel ON notice(channel);"
     "CREATE INDEX notice_due ON notice(due_ms) WHERE waits = 1;",
+    /* NULL: it is from before it was noted. */
+    "ALTER TABLE rollup ADD COLUMN backlog_first INTEGER;"
+    "ALTER TABLE rollup ADD COLUMN backlog_highest INTEGER;",
 };
 
 _Static_assert(JOB_REPLAY == 0 && JOB_RETRY == 1 && JOB_CANCEL == 2 &&
@@ -536,12 +539,13 @@ const char *const sqlite_sql[STMTS] = {
                          " AND webhook = ?1 AND (due_ms, event) > (?2, ?3)"
                          " ORDER BY due_ms, event",
     [STMT_ROLLUP_GET] =
-        "SELECT events, succeeded, failed, exhausted, max_us, took FROM rollup"
+        "SELECT events, succeeded, failed, exhausted, max_us, took,"
+        " coalesce(backlog_first, -1), coalesce(backlog_highest, -1) FROM rollup"
         " WHERE step = ?1 AND at_ms = ?2 AND whose = ?3 AND number = ?4",
     [STMT_ROLLUP_PUT] =
         "INSERT OR REPLACE INTO rollup(step, at_ms, whose, number, events, succeeded,"
-        " failed, exhausted, max_us, took)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        " failed, exhausted, max_us, took, backlog_first, backlog_highest)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     [STMT_ROLLUP_PURGE] =
         "DELETE FROM rollup WHERE (step, at_ms, whose, number) IN (SELECT step, at_ms,"
         " whose, number FROM rollup WHERE step = ?1 AND at_ms < ?2 LIMIT ?3)",

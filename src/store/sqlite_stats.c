@@ -34,23 +34,31 @@ sqlite_figures_get(struct sqlite_store *s, enum figures_step step, msec_t at_ms,
     figures->max_us = sqlite_col(s, get, 4);
     if (!figures_unpack(figures, sqlite_col_bytes(s, get, 5)))
         rc = -1;
+    int64_t first = sqlite_col(s, get, 6), highest = sqlite_col(s, get, 7);
+    if (first >= 0 && highest >= first)
+        figures->backlog =
+            (struct figures_backlog){true, (uint64_t)first, (uint64_t)highest};
+    else if (first != -1 || highest != -1)
+        rc = -1;
     sqlite_reset(s, get);
     return rc < 0 ? sqlite_damaged(s, "figures are none") : 1;
 }
 
-/* What is not in the rows yet, of one. */
+/* What is not in the rows yet, of one, by age. */
 static struct sqlite_account *
 accounts_of(const struct sqlite_store *s, enum figures_whose whose, uint64_t number)
 {
-    struct sqlite_account *found = NULL;
+    struct sqlite_account *found = NULL, **end = &found;
     for (struct sqlite_account *a = s->figures.head; a; a = a->next)
         if (a->whose == whose && a->number == number) {
-            a->same = found;
-            found = a;
+            *end = a;
+            end = &a->same;
         }
+    *end = NULL;
     return found;
 }
 
+/* 1 = there are some. */
 static int
 step_figures(struct sqlite_store *s, enum figures_step step, msec_t at_ms,
              enum figures_whose whose, uint64_t number,
@@ -59,9 +67,11 @@ step_figures(struct sqlite_store *s, enum figures_step step, msec_t at_ms,
     *figures = (struct figures){0};
     int rc = sqlite_figures_get(s, step, at_ms, whose, number, figures);
     for (const struct sqlite_account *a = accounts; a && rc >= 0; a = a->same)
-        if (figures_begin(step, a->minute_ms) == at_ms)
+        if (figures_begin(step, a->minute_ms) == at_ms) {
             figures_add(figures, &a->figures);
-    return rc < 0 ? rc : 0;
+            rc = 1;
+        }
+    return rc;
 }
 
 /* ---- what waits ---- */
@@ -184,6 +194,26 @@ sqlite_stats_are_long(const struct sqlite_store *s, struct store_op *op)
     return w != NULL;
 }
 
+/* How many steps there are up to now; what was purged is nothing's. */
+static void
+tell_backlog(const struct sqlite_store *s, struct store_stats *stats,
+             struct figures_trace *trace)
+{
+    const struct store_steps *steps = &stats->steps;
+    msec_t step_ms = figures_step_ms(steps->step), now_ms = clock_steady_ms(s->clock);
+    msec_t kept_ms = figures_begin(steps->step, now_ms) - figures_kept_ms(steps->step);
+    size_t n = 0;
+
+    while (n < steps->n && steps->since_ms + (msec_t)n * step_ms <= now_ms)
+        n++;
+    figures_trace(trace, n, stats->backlog.waiting + stats->backlog.held);
+    for (size_t i = 0; i < n && stats->each_backlog; i++) {
+        msec_t at_ms = steps->since_ms + (msec_t)i * step_ms;
+        if (trace[i].backlog.known && at_ms >= kept_ms)
+            stats->each_backlog(stats, at_ms, trace[i].backlog.highest);
+    }
+}
+
 int
 sqlite_stats(struct sqlite_store *s, struct store_op *op)
 {
@@ -194,21 +224,25 @@ sqlite_stats(struct sqlite_store *s, struct store_op *op)
                                                 : OF_ALL;
     uint64_t number = stats->webhook ? stats->webhook : stats->channel;
     struct figures figures;
+    int rc = 0;
 
     while (!stats->counted)
         (void)sqlite_stats_step(s, op);
     if (op->result != 0)
         return op->result == E_IO ? E_IO : 0;
     const struct sqlite_account *accounts = accounts_of(s, whose, number);
-    for (size_t i = 0; i < steps->n; i++) {
+    struct figures_trace *trace = xcalloc(steps->n + 1, sizeof(*trace));
+    for (size_t i = 0; i < steps->n && rc >= 0; i++) {
         msec_t at_ms = steps->since_ms + (msec_t)i * figures_step_ms(steps->step);
-        int rc = step_figures(s, steps->step, at_ms, whose, number, accounts, &figures);
-        if (rc < 0)
-            return rc;
-        if (!figures_none(&figures))
+        rc = step_figures(s, steps->step, at_ms, whose, number, accounts, &figures);
+        trace[i] = (struct figures_trace){rc == 1, figures.backlog};
+        if (rc == 1 && !figures_none(&figures))
             stats->each(stats, at_ms, &figures);
     }
-    return 0;
+    if (rc >= 0)
+        tell_backlog(s, stats, trace);
+    free(trace);
+    return rc < 0 ? rc : 0;
 }
 
 /* ---- of webhooks, each ---- */

@@ -75,6 +75,8 @@ group_forget_counts(struct sqlite_store *s, bool undo)
     for (struct sqlite_webhook *w = s->group.touched; w; w = w->next_touched) {
         for (int state = 0; undo && state < CALL_STORED_STATES; state++)
             w->calls[state] -= w->delta[state];
+        if (undo)
+            sqlite_figures_wait(s, w, -w->delta[CALL_WAITING]);
         memset(w->delta, 0, sizeof(w->delta));
         w->touched = false;
     }

@@ -22,6 +22,8 @@ sqlite_count(struct sqlite_store *s, struct sqlite_webhook *webhook,
     assert(s->group.open && state < CALL_STORED_STATES);
     webhook->calls[state] += by;
     webhook->delta[state] += by;
+    if (state == CALL_WAITING)
+        sqlite_figures_wait(s, webhook, by);
     if (!webhook->touched) {
         webhook->touched = true;
         webhook->next_touched = s->group.touched;

@@ -34,6 +34,10 @@ struct store_stats {
     /* By time; only for steps in which there was something. */
     void (*each)(struct store_stats *stats, msec_t at_ms,
                  const struct figures *figures);
+    /* By time, after them: the most calls that waited at once, those that were held
+     * included. For each step up to now in which it is known: it is not in those of a
+     * version that did not note it. NULL = nobody asks. */
+    void (*each_backlog)(struct store_stats *stats, msec_t at_ms, uint64_t highest);
     /* out */
     struct store_backlog backlog;
     /* the store's; 0 at submit */

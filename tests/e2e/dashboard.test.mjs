@@ -274,16 +274,26 @@ inBrowser('figures are drawn, and are there as a table', {}, async (page, { sett
   const sums = await attempts.locator('details tbody tr').evaluateAll((rows) => rows.map((row) =>
     [...row.querySelectorAll('td.number')].map((cell) => Number(cell.textContent))).reduce(([a, b], [c, d]) => [a + c, b + d]));
   assert.deepEqual(sums, [2, 2]);
+  const backlogIs = async (summary) => {
+    const backlog = page.getByRole('figure', { name: /^Backlog/ });
+    await backlog.getByText(summary).waitFor();
+    assert.equal(await backlog.locator('.plot canvas').count(), 1);
+    await backlog.getByText('As a table').click();
+    assert.match(await backlog.locator('details tbody td.number').first().innerText(), /^\d/);
+  };
+  await backlogIs('0 not delivered yet.');
   const bad = page.getByRole('region', { name: 'Webhooks that need a look' });
   assert.deepEqual(await bad.locator('tbody .badge').allInnerTexts(), ['Failing', 'Disabled']);
   await go('#/');
   await settled('Overview');
+  await backlogIs(/not delivered yet/);
   await bad.getByRole('link', { name: `${answering.url}stopped` }).waitFor();
   await page.getByText('Call given up').first().waitFor();
   await page.getByRole('link', { name: 'All notices' }).click();
   await settled('Notices');
   await page.getByRole('link', { name: good._id }).first().click();
   await settled(answering.url);
+  await backlogIs('0 not delivered yet.');
   await answering.close();
 });
 

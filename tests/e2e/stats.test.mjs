@@ -41,6 +41,13 @@ test('a call without attempts left is exhausted, one with some waits', async () 
   assert.equal(some.oldestDue, null, 'nothing is due for two minutes');
 });
 
+test('what waits is there in the step that is under way, and stays when nothing is sent', async () => {
+  const { series } = await stats(`/v1/channels/site/stats?range=hour&webhook=${lame._id}`);
+  assert.equal(series.at(-1).backlog, 20);
+  assert.equal(series[0].backlog, 0, 'an hour ago there was no webhook');
+  assert.equal((await stats('/v1/channels/quiet/stats?range=week')).series.at(-1).backlog, 0);
+});
+
 test('a channel is the sum of its webhooks, and all are the sum of channels', async () => {
   for (const target of ['/v1/channels/site/stats?range=day', '/v1/stats?range=week']) {
     const { totals, backlog } = await stats(target);
@@ -58,6 +65,8 @@ test('what a disabled webhook has is held', async () => {
   await server.must('PATCH', `/v1/channels/site/webhooks/${lame._id}`, { body: { enabled: false } });
   const { backlog, held } = await stats('/v1/channels/site/stats');
   assert.deepEqual([backlog, held], [0, 20]);
+  const { series } = await stats('/v1/channels/site/stats?range=hour');
+  assert.ok(series.at(-1).backlog >= 20, 'it is behind all the same');
 });
 
 test('webhooks are listed with their figures, page by page', async () => {
@@ -74,6 +83,8 @@ test('figures are still there after a restart', async () => {
   server = await server.again();
   const after = await stats('/v1/channels/site/stats?range=day');
   assert.deepEqual(after.totals, before.totals);
+  const highest = ({ series }) => Math.max(...series.map((step) => step.backlog));
+  assert.equal(highest(after), highest(before));
 });
 
 test('the command shows them as a table with bars, or as they are', async () => {
@@ -87,6 +98,7 @@ test('the command shows them as a table with bars, or as they are', async () => 
   assert.match(table, /^events +20 +·*[▁-█]/mu);
   assert.match(table, /^success rate +33\.3333 %/m);
   assert.match(table, /^held +20/m);
+  assert.match(table, /^backlog +0 +·*[▁-█]/mu);
   const plain = await show([], { LC_ALL: 'C', COLUMNS: '60' });
   assert.match(plain, /^failed +40 +\.*#\.*$/m);
   assert.doesNotMatch(plain, /[^\x20-\x7e\n]/);

@@ -11,6 +11,8 @@ struct stats_look {
     struct figures steps[STEPS];
     struct figures sum;
     size_t n; /* steps in which there was something */
+    uint64_t heights[STEPS];
+    bool known[STEPS]; /* which of them are */
 };
 
 static void
@@ -23,6 +25,17 @@ see_step(struct store_stats *stats, msec_t at_ms, const struct figures *figures)
     look->steps[i] = *figures;
     figures_add(&look->sum, figures);
     look->n++;
+}
+
+static void
+see_height(struct store_stats *stats, msec_t at_ms, uint64_t highest)
+{
+    struct stats_look *look = container_of(stats, struct stats_look, stats);
+    msec_t i = (at_ms - stats->steps.since_ms) / figures_step_ms(stats->steps.step);
+    assert_true(i >= 0 && i < (msec_t)stats->steps.n);
+    assert_false(look->known[i]);
+    look->known[i] = true;
+    look->heights[i] = highest;
 }
 
 /* The last n steps, the one that is under way included. */
@@ -45,7 +58,8 @@ look_at_stats(struct world *world, struct stats_look *look, uint64_t channel,
                                           .channel = channel,
                                           .webhook = webhook,
                                           .steps = steps,
-                                          .each = see_step}};
+                                          .each = see_step,
+                                          .each_backlog = see_height}};
     return world_run(world, &look->stats.op);
 }
 
@@ -72,6 +86,20 @@ check_minute(struct world *world, uint64_t channel, uint64_t webhook, uint64_t e
                                    last_steps(world, FIGURES_HOUR, 24)),
                      0);
     check(&look.sum, events, succeeded, failed, exhausted);
+}
+
+/* What waited in the last n steps. */
+static void
+check_heights(struct world *world, uint64_t channel, uint64_t webhook,
+              enum figures_step step, const uint64_t *heights, size_t n)
+{
+    struct stats_look look;
+    assert_int_equal(
+        look_at_stats(world, &look, channel, webhook, last_steps(world, step, n)), 0);
+    for (size_t i = 0; i < n; i++) {
+        assert_true(look.known[i]);
+        assert_int_equal(look.heights[i], heights[i]);
+    }
 }
 
 static void
@@ -178,8 +206,13 @@ what_was_refused_counts_nothing(void **state)
         .op.kind = STORE_SETTLE, .results = &result, .n = 1};
     assert_int_equal(world_run(world, &settle_op.op), E_FULL);
     check_minute(world, shop, hook, 1, 0, 0, 0);
+    check_heights(world, shop, hook, FIGURES_MINUTE, (uint64_t[]){0, 1}, 2);
     world_await_room(world, DISK_ROOM);
+    world_advance(world, MINUTE_MS);
+    check_heights(world, shop, 0, FIGURES_MINUTE, (uint64_t[]){0, 1, 1}, 3);
     settle(world, key, hook, 1, CALL_SUCCEEDED, 0);
+    world_advance(world, MINUTE_MS);
+    check_heights(world, 0, 0, FIGURES_MINUTE, (uint64_t[]){0, 1, 1, 0}, 4);
     check_minute(world, shop, hook, 1, 1, 0, 0);
     check_minute(world, shop, 0, 1, 1, 0, 0);
 }
@@ -221,6 +254,62 @@ what_waits_and_since_when_is_told(void **state)
     world_advance(world, HOUR_MS);
     assert_int_equal(look_at_stats(world, &look, shop, 0, steps), 0);
     assert_int_equal(look.stats.backlog.oldest_due_ms, START_MS + HOUR_MS);
+}
+
+static void
+the_backlog_of_a_step_is_the_most_that_waited_in_it(void **state)
+{
+    struct world *world = *state;
+    uint64_t shop = put_channel(world, "shop"), blog = put_channel(world, "blog");
+    uint64_t hook = put_webhook(world, shop), other = put_webhook(world, blog);
+    world_advance(world, HOUR_MS - START_MS % HOUR_MS + MINUTE_MS);
+    append(world, blog, EVENT_CLICK, 1, &other, 1);
+    uint64_t key = append(world, shop, EVENT_CLICK, 5, &hook, 1);
+    world_advance(world, 3 * MINUTE_MS); /* in which nothing moves it */
+    settle(world, key, hook, 1, CALL_SUCCEEDED, 0);
+    settle(world, key + 1, hook, 1, CALL_FAILED, 0);
+    settle(world, key + 2, hook, 1, CALL_WAITING, world_now(world) + HOUR_MS);
+    world_advance(world, MINUTE_MS);
+    change_webhook(world, shop, hook, DISABLE); /* what is held is behind, too */
+    world_advance(world, MINUTE_MS);
+    assert_int_equal(retry(world, shop, key + 1, hook, world_now(world)), 0);
+    settle(world, key + 3, hook, 1, CALL_SUCCEEDED, 0);
+    world_advance(world, MINUTE_MS);
+    for (int i = 0; i < 2; i++) { /* and it outlives the process */
+        check_heights(world, shop, hook, FIGURES_MINUTE,
+                      (uint64_t[]){0, 5, 5, 5, 5, 3, 4, 3}, 8);
+        check_heights(world, shop, 0, FIGURES_MINUTE,
+                      (uint64_t[]){0, 5, 5, 5, 5, 3, 4, 3}, 8);
+        check_heights(world, blog, 0, FIGURES_MINUTE,
+                      (uint64_t[]){0, 1, 1, 1, 1, 1, 1, 1}, 8);
+        check_heights(world, 0, 0, FIGURES_MINUTE, (uint64_t[]){0, 6, 6, 6, 6, 4, 5, 4},
+                      8);
+        check_heights(world, 0, 0, FIGURES_HOUR, (uint64_t[]){0, 6}, 2);
+        world_reopen(world);
+    }
+}
+
+static void
+what_waited_for_a_deleted_webhook_waits_no_more(void **state)
+{
+    struct world *world = *state;
+    uint64_t shop = put_channel(world, "shop");
+    uint64_t hooks[] = {put_webhook(world, shop), put_webhook(world, shop)};
+    append(world, shop, EVENT_CLICK, 3, hooks, 2);
+    world_advance(world, MINUTE_MS);
+    change_webhook(world, shop, hooks[0], DELETE);
+    append(world, shop, EVENT_CLICK, 1, NULL, 0); /* with which the deletion ends */
+    world_advance(world, MINUTE_MS);
+    for (int i = 0; i < 2; i++) {
+        check_heights(world, shop, 0, FIGURES_MINUTE, (uint64_t[]){0, 6, 6, 3}, 4);
+        check_heights(world, 0, 0, FIGURES_MINUTE, (uint64_t[]){0, 6, 6, 3}, 4);
+        world_reopen(world);
+    }
+    delete_channel(world, shop, "shop");
+    put_channel(world, "blog");
+    world_advance(world, MINUTE_MS);
+    world_reopen(world);
+    check_heights(world, 0, 0, FIGURES_MINUTE, (uint64_t[]){0}, 1);
 }
 
 static void
@@ -369,6 +458,8 @@ static const struct CMUnitTest tests[] = {
     TEST(how_long_attempts_took_is_known),
     TEST(what_was_refused_counts_nothing),
     TEST(what_waits_and_since_when_is_told),
+    TEST(the_backlog_of_a_step_is_the_most_that_waited_in_it),
+    TEST(what_waited_for_a_deleted_webhook_waits_no_more),
     TEST(what_is_deleted_has_no_figures),
     TEST(minutes_are_kept_for_hours_and_hours_for_weeks),
     TEST(each_webhook_has_its_sum_and_its_backlog),

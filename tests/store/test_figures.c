@@ -211,6 +211,46 @@ rows_whose_time_is_over_go(void **state)
     world_open(world);
 }
 
+static void
+see_height(struct store_stats *stats, msec_t at_ms, uint64_t highest)
+{
+    struct figures *figures = &container_of(stats, struct sum, stats)->figures;
+    assert_int_equal(at_ms, stats->steps.since_ms + 2 * MINUTE_MS);
+    figures_wait(figures, highest, highest);
+}
+
+static void
+rows_of_before_the_backlog_was_noted_do_not_know_it(void **state)
+{
+    struct world *world = *state;
+    char path[400];
+    uint64_t shop = put_channel(world, "shop"), hook = put_webhook(world, shop);
+    struct sum sum = {
+        .stats = {.op.kind = STORE_STATS,
+                  .channel = shop,
+                  .steps = {FIGURES_MINUTE,
+                            figures_begin(FIGURES_MINUTE, world_now(world)) - MINUTE_MS,
+                            3},
+                  .each = nothing,
+                  .each_backlog = see_height}};
+    append(world, shop, EVENT_CLICK, 2, &hook, 1);
+    world_leave(world);
+    snprintf(path, sizeof(path), "%s/pushwire.db", world->dir);
+    sqlite3 *db = open_summed(path);
+    assert_int_equal(sqlite3_exec(db,
+                                  "UPDATE rollup SET backlog_first = NULL,"
+                                  " backlog_highest = NULL",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    world_open(world);
+    world_advance(world, MINUTE_MS);
+    append(world, shop, EVENT_CLICK, 1, &hook, 1);
+    assert_int_equal(world_run(world, &sum.stats.op), 0);
+    assert_true(sum.figures.backlog.known);
+    assert_int_equal(sum.figures.backlog.highest, 3);
+}
+
 int
 main(void)
 {
@@ -220,6 +260,7 @@ main(void)
         TEST(accounts_that_are_many_are_written_out_at_once),
         TEST(rows_of_what_is_deleted_go),
         TEST(rows_whose_time_is_over_go),
+        TEST(rows_of_before_the_backlog_was_noted_do_not_know_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

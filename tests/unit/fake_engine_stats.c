@@ -21,6 +21,7 @@ run_stats(struct engine *engine, void *request)
                     stats->since_ms +
                         (msec_t)(stats->n_steps - 1) * figures_step_ms(stats->step),
                     &last);
+        stats->each_backlog(stats, stats->since_ms, 7);
     }
     stats->done(stats);
 }

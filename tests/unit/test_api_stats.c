@@ -26,15 +26,15 @@ figures_are_a_series_and_their_totals(void **state)
     is(f, "/series/0",
        "{\"at\":\"2024-03-04T08:51:00.000Z\",\"events\":1,\"attempts\":999,"
        "\"succeeded\":999,\"failed\":0,\"exhausted\":0,\"p50\":10,\"p95\":10,"
-       "\"p99\":10}");
+       "\"p99\":10,\"backlog\":7}");
     is(f, "/series/1",
        "{\"at\":\"2024-03-04T08:52:00.000Z\",\"events\":0,\"attempts\":0,"
        "\"succeeded\":0,\"failed\":0,\"exhausted\":0,\"p50\":null,\"p95\":null,"
-       "\"p99\":null}");
+       "\"p99\":null,\"backlog\":null}");
     is(f, "/series/59",
        "{\"at\":\"2024-03-04T09:50:00.000Z\",\"events\":1,\"attempts\":1,"
        "\"succeeded\":0,\"failed\":1,\"exhausted\":1,\"p50\":13943.063,"
-       "\"p95\":13943.063,\"p99\":13943.063}");
+       "\"p95\":13943.063,\"p99\":13943.063,\"backlog\":null}");
 }
 
 static void

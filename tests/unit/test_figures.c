@@ -159,6 +159,51 @@ a_step_begins_at_a_whole_minute_or_hour(void **state)
     assert_int_equal(figures_begin(FIGURES_HOUR, 7199999), 3600000);
 }
 
+static struct figures_trace
+of(uint64_t first, uint64_t highest)
+{
+    return (struct figures_trace){true, {true, first, highest}};
+}
+
+static void
+a_backlog_that_stands_still_is_what_it_is_afterwards(void **state)
+{
+    const struct figures_trace none = {0}, unknown = {.there = true};
+    struct figures_trace steps[] = {none,     of(2, 9), none, none,
+                                    of(4, 4), unknown,  none};
+    (void)state;
+    figures_trace(steps, ARRAY_LEN(steps), 7);
+    static const int64_t highest[] = {2, 9, 4, 4, 4, -1, 7};
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        assert_int_equal(steps[i].backlog.known, highest[i] >= 0);
+        if (highest[i] >= 0)
+            assert_int_equal(steps[i].backlog.highest, highest[i]);
+    }
+    /* What it ended with is its own, too; and what is before what is not known. */
+    struct figures_trace rising[] = {none, unknown, none, of(1, 3)};
+    figures_trace(rising, ARRAY_LEN(rising), 8);
+    assert_false(rising[0].backlog.known);
+    assert_int_equal(rising[2].backlog.highest, 1);
+    assert_int_equal(rising[3].backlog.highest, 8);
+}
+
+static void
+a_backlog_added_up_is_its_first_and_its_highest(void **state)
+{
+    struct figures sum = {0}, more = {0};
+    (void)state;
+    figures_add(&sum, &more);
+    assert_false(sum.backlog.known);
+    figures_wait(&more, 3, 1);
+    figures_add(&sum, &more);
+    figures_wait(&more, 0, 5);
+    figures_add(&sum, &more);
+    assert_true(sum.backlog.known);
+    assert_int_equal(sum.backlog.first, 3);
+    assert_int_equal(sum.backlog.highest, 5);
+    assert_true(figures_none(&sum));
+}
+
 int
 main(void)
 {
@@ -170,6 +215,8 @@ main(void)
         cmocka_unit_test(what_is_packed_comes_back_and_takes_little),
         cmocka_unit_test(what_was_never_packed_is_refused),
         cmocka_unit_test(a_step_begins_at_a_whole_minute_or_hour),
+        cmocka_unit_test(a_backlog_that_stands_still_is_what_it_is_afterwards),
+        cmocka_unit_test(a_backlog_added_up_is_its_first_and_its_highest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,6 +90,7 @@ export interface StatsStep {
   p50: number | null;
   p95: number | null;
   p99: number | null;
+  backlog: number | null; // the most that waited at once, held or not
 }
 
 export interface Stats {

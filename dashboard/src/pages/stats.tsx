@@ -82,6 +82,11 @@ function Charts({ stats, ofWebhook }: { stats: Stats; ofWebhook: boolean }) {
               { name: 'p99', colour: 'warn', values: series.map((step) => step.p99) },
             ]} />
         </Card>
+        <Card>
+          <Chart title="Backlog" at={at} format={countShort} whole
+            summary={`${count(stats.backlog + stats.held)} not delivered yet${stats.held > 0 ? `, ${count(stats.held)} of them held` : ''}.`}
+            lines={[{ name: 'Most at once', colour: 'warn', area: true, values: series.map((step) => step.backlog) }]} />
+        </Card>
       </div>
     </>
   );
