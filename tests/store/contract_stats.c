@@ -186,16 +186,17 @@ what_was_refused_counts_nothing(void **state)
 {
     struct world *world = *state;
     uint64_t shop = put_channel(world, "shop"), hook = put_webhook(world, shop);
-    struct store_event event = {EVENT_CLICK, SLICE("s"), SLICE("{}")};
-    struct store_new_call call = {0, hook};
+    const struct store_event event = {EVENT_CLICK, SLICE("s"), SLICE("{}")};
+    struct store_event events[] = {event, event, event};
+    struct store_new_call calls[] = {{0, hook}, {1, hook}, {2, hook}};
     struct store_append op = {
         .op.kind = STORE_APPEND,
         .channel = shop,
         .config = world->config,
-        .events = &event,
-        .n_events = 1,
-        .calls = &call,
-        .n_calls = 1,
+        .events = events,
+        .n_events = ARRAY_LEN(events),
+        .calls = calls,
+        .n_calls = ARRAY_LEN(calls),
     };
     uint64_t key = append(world, shop, EVENT_CLICK, 1, &hook, 1);
     world->backend->fill_disk(world);
