@@ -126,6 +126,24 @@ settle_failed(struct world *world, uint64_t event, uint64_t webhook, uint32_t n,
     settle(world, event, webhook, n, CALL_WAITING, due_ms);
 }
 
+/* Member by member: between them there may be anything. */
+static void
+assert_entries(const struct entry *got, const struct entry *want, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(got[i].is_event, want[i].is_event);
+        assert_int_equal(got[i].event, want[i].event);
+        assert_int_equal(got[i].webhook, want[i].webhook);
+        assert_int_equal(got[i].n, want[i].n);
+        assert_int_equal(got[i].type, want[i].type);
+        assert_int_equal(got[i].state, want[i].state);
+        assert_int_equal(got[i].due_ms, want[i].due_ms);
+        assert_string_equal(got[i].reason, want[i].reason);
+        assert_int_equal(got[i].next.key, want[i].next.key);
+        assert_int_equal(got[i].next.index, want[i].next.index);
+    }
+}
+
 /* ---- tests ---- */
 
 static void
@@ -202,8 +220,7 @@ pages_of_any_size_show_the_same(void **state)
             feed->enough_at = size;
         read_all(world, feed);
         assert_int_equal(feed->n, whole->n);
-        assert_memory_equal(feed->entries, whole->entries,
-                            whole->n * sizeof(struct entry));
+        assert_entries(feed->entries, whole->entries, whole->n);
         free(feed);
     }
     free(whole);
@@ -224,8 +241,7 @@ every_place_is_one_to_go_on_from(void **state)
         feed->feed.from = whole->entries[i].next;
         read_all(world, feed);
         assert_int_equal(feed->n, whole->n - i - 1);
-        assert_memory_equal(feed->entries, whole->entries + i + 1,
-                            feed->n * sizeof(struct entry));
+        assert_entries(feed->entries, whole->entries + i + 1, feed->n);
         free(feed);
     }
     free(whole);
