@@ -163,7 +163,8 @@ finds(struct history *history, unsigned page)
     bool broken = world->broken > 0;
     pthread_mutex_unlock(&world->mutex);
     world_leave(world);
-    assert_true(all != broken);
+    /* What the store does by itself, when it is idle, may find it as well. */
+    assert_true(all || broken);
     return broken;
 }
 
