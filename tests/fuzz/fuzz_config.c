@@ -12,10 +12,7 @@
 static option_set
 all_options(void)
 {
-    option_set set = 0;
-    for (unsigned i = 0; i < OPTIONS; i++)
-        set |= (option_set)1 << i;
-    return set;
+    return ~(option_set)0;
 }
 
 static void

@@ -31,7 +31,8 @@ a_job_is_shown_as_it_was_asked_for(void **state)
     is(f, "/dryRun", "false");
     is(f, "/since", "\"2024-01-02T00:00:00.000Z\"");
     is(f, "/until", "\"2024-02-01T00:00:00.000Z\"");
-    is(f, "/states", "[\"succeeded\",\"failed\",\"cancelled\",\"missing\"]");
+    is(f, "/states",
+       "[\"waiting\",\"succeeded\",\"failed\",\"cancelled\",\"missing\"]");
     is(f, "/types", "[\"optIn\",\"click\"]");
     is(f, "/pace", "7");
     is(f, "/matched", "0");
