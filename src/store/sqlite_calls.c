@@ -273,21 +273,6 @@ walk_hits(struct walk *walk, uint32_t token, uint64_t from)
     return rc;
 }
 
-/* By a subscription sooner than by a notification, which has many. */
-static bool
-token_of(const struct walk *walk, uint32_t *token)
-{
-    const struct store_calls *list = walk->list;
-    bool by_subscription = list->subscription.n > 0;
-
-    if (!by_subscription && list->notification.n == 0)
-        return false;
-    *token = sqlite_found_token(
-        walk->s, by_subscription ? FOUND_SUBSCRIPTION : FOUND_NOTIFICATION,
-        list->channel, by_subscription ? list->subscription : list->notification);
-    return true;
-}
-
 /* What is newer than what the index knows is walked first. */
 static int
 walk_found(struct walk *walk, uint32_t token)
@@ -511,10 +496,12 @@ choose_way(struct walk *walk, const struct sqlite_channel *channel)
 static int
 walk_on(struct walk *walk)
 {
+    const struct store_calls *list = walk->list;
     uint32_t token;
-    if (token_of(walk, &token))
+    if (sqlite_found_by(walk->s, list->channel, list->subscription, list->notification,
+                        &token))
         return walk_found(walk, token);
-    return walk->by_events ? walk_events(walk, walk->list->since_key)
+    return walk->by_events ? walk_events(walk, list->since_key)
                            : walk_indexes(walk, walk->n_waiting);
 }
 

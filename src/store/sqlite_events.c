@@ -128,21 +128,6 @@ walk_hits(struct walk *walk, uint32_t token)
     return rc;
 }
 
-/* By a subscription sooner than by a notification, which has many. */
-static bool
-token_of(const struct walk *walk, uint32_t *token)
-{
-    const struct store_events *list = walk->list;
-    bool by_subscription = list->subscription.n > 0;
-
-    if (!by_subscription && list->notification.n == 0)
-        return false;
-    *token = sqlite_found_token(
-        walk->s, by_subscription ? FOUND_SUBSCRIPTION : FOUND_NOTIFICATION,
-        list->channel, by_subscription ? list->subscription : list->notification);
-    return true;
-}
-
 static int
 walk_on(struct walk *walk)
 {
@@ -150,7 +135,8 @@ walk_on(struct walk *walk)
     uint64_t upto = walk->s->found.upto;
     uint32_t token;
 
-    if (!token_of(walk, &token))
+    if (!sqlite_found_by(walk->s, list->channel, list->subscription, list->notification,
+                         &token))
         return walk_all(walk, list->since_key);
     int rc = 0;
     if (walk->last > upto + 1)

@@ -22,6 +22,17 @@ sqlite_found_token(const struct sqlite_store *s, enum sqlite_found_by by,
     return (uint32_t)hash_keyed(s->found.secret, text, 1 + sizeof(channel) + n);
 }
 
+bool
+sqlite_found_by(const struct sqlite_store *s, uint64_t channel,
+                struct slice subscription, struct slice notification, uint32_t *token)
+{
+    if (subscription.n)
+        *token = sqlite_found_token(s, FOUND_SUBSCRIPTION, channel, subscription);
+    else if (notification.n)
+        *token = sqlite_found_token(s, FOUND_NOTIFICATION, channel, notification);
+    return subscription.n || notification.n;
+}
+
 /* ---- pairs on disk ---- */
 
 static void

@@ -79,6 +79,11 @@ int sqlite_found_open(struct sqlite_store *s) must_check;
 void sqlite_found_close(struct sqlite_store *s);
 uint32_t sqlite_found_token(const struct sqlite_store *s, enum sqlite_found_by by,
                             uint64_t channel, struct slice id);
+/* The one by which a list of what has these ids is found: by a subscription's sooner
+ * than by a notification's, which has many. False: neither is asked for (n 0). */
+bool sqlite_found_by(const struct sqlite_store *s, uint64_t channel,
+                     struct slice subscription, struct slice notification,
+                     uint32_t *token);
 /* There are events that it does not know yet. */
 bool sqlite_found_behind(const struct sqlite_store *s);
 /* Takes in some more of them, outside a group. */
