@@ -64,8 +64,10 @@ notices_fini(struct notices *notices)
     }
     map_fini(&notices->exhausted);
     map_fini(&notices->trials);
+    at = 0;
+    for (void *each; (each = map_next(&notices->high, &at)) != NULL;)
+        free(each);
     map_fini(&notices->high);
-    free(notices->seen);
     outbox_fini(&notices->outbox);
     pthread_mutex_destroy(&notices->lock);
 }

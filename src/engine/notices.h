@@ -24,6 +24,12 @@
 struct engine;
 struct notice_put;
 
+/* Of a webhook: told, and not cleared yet. */
+struct high_backlog {
+    uint64_t webhook;
+    uint64_t seen; /* by which look, last */
+};
+
 /* What of a notice waits to be sent, as far as it is known. */
 struct outbox {
     struct webhook *to;    /* its URL and secret; NULL = nothing is sent */
@@ -60,11 +66,8 @@ struct notices {
     /* the store's thread's, one look at a time */
     struct store_backlogs backlogs;
     atomic_bool looking;
-    struct map high; /* webhook → itself, since its backlog is high */
-    struct {
-        uint64_t webhook, waiting;
-    } * seen;
-    size_t n_seen, cap_seen;
+    struct map high; /* webhook → struct high_backlog */
+    uint64_t look;   /* which one it is */
 
     struct outbox outbox;
 };

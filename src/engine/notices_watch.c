@@ -41,44 +41,33 @@ static void
 backlogs_each(struct store_backlogs *list, uint64_t webhook, uint64_t waiting)
 {
     struct notices *notices = container_of(list, struct notices, backlogs);
-    if (notices->n_seen == notices->cap_seen) {
-        notices->cap_seen = notices->cap_seen ? 2 * notices->cap_seen : 16;
-        notices->seen =
-            xrealloc(notices->seen, notices->cap_seen * sizeof(notices->seen[0]));
+    struct high_backlog *high = map_get(&notices->high, webhook, 0);
+
+    if (!high && waiting > notices->engine->options.notify.backlog) {
+        high = xmalloc(sizeof(*high));
+        high->webhook = webhook;
+        map_put(&notices->high, webhook, 0, high);
+        tell_backlog(notices, webhook, waiting, true);
     }
-    notices->seen[notices->n_seen].webhook = webhook;
-    notices->seen[notices->n_seen++].waiting = waiting;
+    if (high)
+        high->seen = notices->look;
 }
 
-static bool
-was_seen(const struct notices *notices, uint64_t webhook, uint64_t *waiting)
-{
-    for (size_t i = 0; i < notices->n_seen; i++)
-        if (notices->seen[i].webhook == webhook) {
-            *waiting = notices->seen[i].waiting;
-            return true;
-        }
-    return false;
-}
-
-/* Those that were high and are not listed any more: `high` holds the webhook's number
- * plus one in its pointer. */
+/* Those that were high and were not listed this time; some of many at the next look. */
 static void
 clear_backlogs(struct notices *notices)
 {
-    size_t at = 0;
-    uint64_t gone[64];
-    size_t n = 0;
-    uint64_t waiting;
+    struct high_backlog *gone[64];
+    size_t n = 0, at = 0;
 
-    for (const uint64_t *number;
-         n < ARRAY_LEN(gone) && (number = map_next(&notices->high, &at)) != NULL;)
-        if (!was_seen(notices, *number, &waiting))
-            gone[n++] = *number;
+    for (struct high_backlog *high;
+         n < ARRAY_LEN(gone) && (high = map_next(&notices->high, &at)) != NULL;)
+        if (high->seen != notices->look)
+            gone[n++] = high;
     for (size_t i = 0; i < n; i++) {
-        free(map_get(&notices->high, gone[i], 0));
-        map_remove(&notices->high, gone[i], 0);
-        tell_backlog(notices, gone[i], 0, false);
+        map_remove(&notices->high, gone[i]->webhook, 0);
+        tell_backlog(notices, gone[i]->webhook, 0, false);
+        free(gone[i]);
     }
 }
 
@@ -87,21 +76,9 @@ backlogs_done(struct store_op *op)
 {
     struct store_backlogs *list = container_of(op, struct store_backlogs, op);
     struct notices *notices = container_of(list, struct notices, backlogs);
-    uint64_t limit = notices->engine->options.notify.backlog;
 
-    if (op->result == 0) {
+    if (op->result == 0)
         clear_backlogs(notices);
-        for (size_t i = 0; i < notices->n_seen; i++) {
-            uint64_t webhook = notices->seen[i].webhook;
-            if (notices->seen[i].waiting <= limit ||
-                map_get(&notices->high, webhook, 0))
-                continue;
-            uint64_t *number = xmalloc(sizeof(*number));
-            *number = webhook;
-            map_put(&notices->high, webhook, 0, number);
-            tell_backlog(notices, webhook, notices->seen[i].waiting, true);
-        }
-    }
     atomic_store(&notices->looking, false);
 }
 
@@ -111,7 +88,7 @@ look_at_backlogs(struct notices *notices)
     uint64_t limit = notices->engine->options.notify.backlog;
     if (limit == 0 || atomic_exchange(&notices->looking, true))
         return;
-    notices->n_seen = 0;
+    notices->look++;
     notices->backlogs = (struct store_backlogs){
         .op = {.kind = STORE_BACKLOGS, .done = backlogs_done},
         .least = limit / 2 + 1,
