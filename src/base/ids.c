@@ -132,14 +132,33 @@ event_id_format(char out[ID_TEXT], uint64_t key)
     *digits_put(text_put(out, "evt_"), key) = '\0';
 }
 
+/* A prefix, digits, and nothing more. */
+static bool
+plain_parse(struct slice id, const char *prefix, uint64_t *out)
+{
+    uint64_t value;
+    if (!text_take(&id, prefix) || !digits_take(&id, &value) || id.n != 0)
+        return false;
+    *out = value;
+    return true;
+}
+
 bool
 event_id_parse(struct slice id, uint64_t *key)
 {
-    uint64_t value;
-    if (!text_take(&id, "evt_") || !digits_take(&id, &value) || id.n != 0)
-        return false;
-    *key = value;
-    return true;
+    return plain_parse(id, "evt_", key);
+}
+
+void
+notice_id_format(char out[ID_TEXT], uint64_t number)
+{
+    *digits_put(text_put(out, "ntc_"), number) = '\0';
+}
+
+bool
+notice_id_parse(struct slice id, uint64_t *number)
+{
+    return plain_parse(id, "ntc_", number);
 }
 
 void
@@ -171,7 +190,7 @@ bool
 webhook_id_parse(struct slice id, uint64_t *webhook)
 {
     uint64_t scrambled;
-    if (!text_take(&id, "wh_") || !digits_take(&id, &scrambled) || id.n != 0)
+    if (!plain_parse(id, "wh_", &scrambled))
         return false;
     *webhook = unscramble(scrambled);
     return true;
@@ -190,7 +209,7 @@ bool
 job_id_parse(struct slice id, uint64_t *job)
 {
     uint64_t scrambled;
-    if (!text_take(&id, "job_") || !digits_take(&id, &scrambled) || id.n != 0)
+    if (!plain_parse(id, "job_", &scrambled))
         return false;
     *job = unscramble(scrambled) ^ JOB_SHIFT << 16;
     return true;

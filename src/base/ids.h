@@ -22,6 +22,8 @@ msec_t event_key_ms(uint64_t key); /* Unix milliseconds */
 
 void event_id_format(char out[ID_TEXT], uint64_t key); /* evt_… */
 bool event_id_parse(struct slice id, uint64_t *key);
+void notice_id_format(char out[ID_TEXT], uint64_t number); /* ntc_…, likewise */
+bool notice_id_parse(struct slice id, uint64_t *number);
 void call_id_format(char out[ID_TEXT], uint64_t event_key,
                     uint64_t webhook); /* call_…_… */
 bool call_id_parse(struct slice id, uint64_t *event_key, uint64_t *webhook);

@@ -1,7 +1,6 @@
 #include "core/notice.h"
 
 #include <assert.h>
-#include <stdio.h>
 
 static const char *const names[NOTICE_KINDS] = {
     [NOTICE_WEBHOOK_DISABLED] = "webhookDisabled",
@@ -20,25 +19,6 @@ notice_kind_name(enum notice_kind kind)
 {
     assert((unsigned)kind < NOTICE_KINDS);
     return names[kind];
-}
-
-/* An event's digits behind a prefix of their own. */
-void
-notice_id_format(char out[ID_TEXT], uint64_t number)
-{
-    char event[ID_TEXT];
-    event_id_format(event, number);
-    snprintf(out, ID_TEXT, "ntc_%s", strchr(event, '_') + 1);
-}
-
-bool
-notice_id_parse(struct slice id, uint64_t *number)
-{
-    char event[ID_TEXT];
-    if (id.n < 4 || id.n >= ID_TEXT || memcmp(id.p, "ntc_", 4) != 0)
-        return false;
-    snprintf(event, sizeof(event), "evt_%.*s", (int)(id.n - 4), id.p + 4);
-    return event_id_parse(slice_of(event), number);
 }
 
 static void

@@ -37,10 +37,6 @@ struct notice_row {
     msec_t due_ms; /* steady; when it waits */
 };
 
-/* "ntc_…" */
-void notice_id_format(char out[ID_TEXT], uint64_t number);
-bool notice_id_parse(struct slice id, uint64_t *number);
-
 /* Its members: _id, at, kind, channel, webhook, text, data. */
 void notice_write(struct json_out *json, const struct notice_row *row);
 /* What is sent: the same bytes each time. */
