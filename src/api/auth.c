@@ -42,7 +42,7 @@ find_key(struct api_request *r)
     if (!key_id_of(text, id) || !engine_key(r->api->engine, slice_of(id), &key) ||
         !key_matches(&key, text))
         return unauthorized(r, "unknown key");
-    if (key_expired(&key, clock_steady_ms(engine_clock(r->api->engine))))
+    if (key_expired(&key, api_now(r)))
         return unauthorized(r, "the key has expired");
     r->key = key;
     return limit_key(r);

@@ -97,10 +97,8 @@ static void
 list_each(struct engine_calls *list, const struct call_record *call)
 {
     struct api_request *r = container_of(list, struct api_request, op.calls);
-    r->cut = r->cut || r->out.n >= API_PAGE_BYTES;
-    if (r->cut)
+    if (!api_row_begin(r))
         return;
-    json_object(&r->json, NULL);
     call_write(&r->json, call);
     json_object_end(&r->json);
     r->last_event = call->event;
@@ -176,10 +174,8 @@ static void
 show_attempt(struct engine_call *read, const struct attempt_record *attempt)
 {
     struct api_request *r = container_of(read, struct api_request, op.call);
-    r->cut = r->cut || r->out.n >= API_PAGE_BYTES;
-    if (r->cut)
+    if (!api_row_begin(r))
         return;
-    json_object(&r->json, NULL);
     attempt_write(&r->json, attempt);
     write_timings(&r->json, attempt);
     json_strn(&r->json, "response", attempt->response);
@@ -266,12 +262,6 @@ ignore_attempt(struct engine_call *read, const struct attempt_record *attempt)
     (void)attempt;
 }
 
-static msec_t
-now_of(const struct api_request *r)
-{
-    return clock_steady_ms(engine_clock(r->api->engine));
-}
-
 static void
 held_done(struct engine_call *read)
 {
@@ -279,7 +269,7 @@ held_done(struct engine_call *read)
     char trial[TRIAL_TEXT];
     if (read->result != 0) {
         api_refuse(r, read->result, "no such call");
-    } else if (trial_is_over(r->channel->trial_ends_ms, now_of(r))) {
+    } else if (trial_is_over(r->channel->trial_ends_ms, api_now(r))) {
         trial_write_ended(trial, r->channel->trial_ends_ms);
         api_problem(r, 409, "%s: its calls are held until its end is moved", trial);
     } else {
@@ -320,7 +310,7 @@ calls_retry(struct api_request *r)
     if (!parse_id(r, &event, &webhook) || reader_nothing(r) != 0)
         return;
     if (is_disabled(r->api->engine, webhook) ||
-        trial_is_over(r->channel->trial_ends_ms, now_of(r))) {
+        trial_is_over(r->channel->trial_ends_ms, api_now(r))) {
         refuse_held(r, event, webhook);
         return;
     }

@@ -49,12 +49,6 @@ set_trial(struct reader *rd, struct channel_body *body, msec_t ends_ms)
     return 0;
 }
 
-static msec_t
-now_of(const struct api_request *r)
-{
-    return clock_steady_ms(engine_clock(r->api->engine));
-}
-
 static int
 read_trial(struct reader *rd, const struct json_token *value, void *out)
 {
@@ -63,7 +57,7 @@ read_trial(struct reader *rd, const struct json_token *value, void *out)
     if (rc != 0)
         return rc;
     return set_trial(rd, out,
-                     trial ? now_of(rd->request) + CHANNEL_TRIAL_MS : MSEC_NEVER);
+                     trial ? api_now(rd->request) + CHANNEL_TRIAL_MS : MSEC_NEVER);
 }
 
 /* A time that is past ends the trial now. */
@@ -117,7 +111,7 @@ write_channel(struct api_request *r, const struct channel *channel)
     json_time(json, "createdAt", channel->created_ms);
     json_time(json, "updatedAt", channel->updated_ms);
     json_time(json, "trialEndsAt", channel->trial_ends_ms);
-    json_bool(json, "trialEnded", trial_is_over(channel->trial_ends_ms, now_of(r)));
+    json_bool(json, "trialEnded", trial_is_over(channel->trial_ends_ms, api_now(r)));
 }
 
 static void

@@ -286,10 +286,8 @@ static void
 list_each(struct engine_events *list, const struct event_record *event)
 {
     struct api_request *r = container_of(list, struct api_request, op.events);
-    r->cut = r->cut || r->out.n >= API_PAGE_BYTES;
-    if (r->cut)
+    if (!api_row_begin(r))
         return;
-    json_object(&r->json, NULL);
     event_write(&r->json, event);
     json_object_end(&r->json);
     r->last_event = event->key;
@@ -353,10 +351,8 @@ show_call(struct engine_event *read, const struct call_record *call,
           const struct explain *explain)
 {
     struct api_request *r = container_of(read, struct api_request, op.event);
-    r->cut = r->cut || r->out.n >= API_PAGE_BYTES;
-    if (r->cut)
+    if (!api_row_begin(r))
         return;
-    json_object(&r->json, NULL);
     call_write(&r->json, call);
     call_explain_write(&r->json, explain);
     json_object_end(&r->json);
@@ -381,10 +377,8 @@ show_webhook(struct engine_event *read, const struct webhook *webhook,
 {
     struct api_request *r = container_of(read, struct api_request, op.event);
     begin_webhooks(r, read);
-    r->cut = r->cut || r->out.n >= API_PAGE_BYTES;
-    if (r->cut)
+    if (!api_row_begin(r))
         return;
-    json_object(&r->json, NULL);
     json_str(&r->json, "_id", webhook->id);
     json_str(&r->json, "url", webhook->url);
     json_str(&r->json, "code", explain_code_name(explain->code));

@@ -64,7 +64,7 @@ read_expires(struct reader *rd, const struct json_token *value, void *out)
     if (rc != 0)
         return rc;
     if (key_expired(&(struct key){.expires_ms = body->expires_ms},
-                    clock_steady_ms(engine_clock(rd->request->api->engine))))
+                    api_now(rd->request)))
         return reader_fail(rd, "must be in the future");
     return 0;
 }

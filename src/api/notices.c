@@ -5,10 +5,8 @@ static void
 list_each(struct engine_notices *list, const struct notice_row *row)
 {
     struct api_request *r = container_of(list, struct api_request, op.notices);
-    r->cut = r->cut || r->out.n >= API_PAGE_BYTES;
-    if (r->cut)
+    if (!api_row_begin(r))
         return;
-    json_object(&r->json, NULL);
     notice_write(&r->json, row);
     json_object_end(&r->json);
     r->last_event = row->number;

@@ -265,10 +265,8 @@ list_each(struct engine_notifications *list, const struct notification_row *row)
 {
     struct api_request *r = container_of(list, struct api_request, op.notifications);
 
-    r->cut = r->cut || r->out.n >= API_PAGE_BYTES;
-    if (r->cut)
+    if (!api_row_begin(r))
         return;
-    json_object(&r->json, NULL);
     notification_write(&r->json, row);
     json_object_end(&r->json);
     r->last_event = row->number;

@@ -221,6 +221,15 @@ api_json_end(struct api_request *r, unsigned status)
         answer_with(r->req, status, "application/json", &r->out);
 }
 
+bool
+api_row_begin(struct api_request *r)
+{
+    r->cut = r->cut || r->out.n >= API_PAGE_BYTES;
+    if (!r->cut)
+        json_object(&r->json, NULL);
+    return !r->cut;
+}
+
 void
 api_page_begin(struct api_request *r)
 {

@@ -87,6 +87,13 @@ struct api_request {
 /* Bodies of public routes. */
 #define API_SDK_BODY_MAX ((size_t)64 << 10)
 
+/* Steady. */
+static inline msec_t
+api_now(const struct api_request *r)
+{
+    return clock_steady_ms(engine_clock(r->api->engine));
+}
+
 /* This thread's batch; ends with the thread. */
 struct event_batch *api_batch(struct api *api);
 
@@ -116,6 +123,9 @@ void api_stream(struct api_request *r);
 void api_json_begin(struct api_request *r);
 /* Closes the object and answers with it. */
 void api_json_end(struct api_request *r, unsigned status);
+/* A row of a list, as an open object; false, and r->cut from then on, when the answer
+ * is long enough without it. */
+bool api_row_begin(struct api_request *r);
 /* A list: {"data":[ … ],"nextCursor":…}; NULL when this was all. */
 void api_page_begin(struct api_request *r);
 void api_page_end(struct api_request *r, const char *cursor);

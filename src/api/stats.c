@@ -42,7 +42,7 @@ static void
 stats_init(struct stats *stats, struct api_request *r)
 {
     *stats = (struct stats){.range = r->query.range};
-    stats->until_ms = clock_steady_ms(engine_clock(r->api->engine));
+    stats->until_ms = api_now(r);
     stats->since_ms = figures_begin(ranges[stats->range].step, stats->until_ms) -
                       (msec_t)(ranges[stats->range].n - 1) * step_ms(stats);
 }

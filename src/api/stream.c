@@ -181,7 +181,7 @@ on_outcome(struct engine_feed *feed, const struct outcome_record *outcome,
 static void
 skip_gap(struct stream *s)
 {
-    msec_t now_ms = clock_steady_ms(engine_clock(s->r->api->engine));
+    msec_t now_ms = api_now(s->r);
     struct feed_at first = {event_key_at(now_ms - FEED_TOLD_MS), 0};
     msec_t from_ms = event_key_ms(s->at.key);
 
@@ -228,8 +228,7 @@ why_end(const struct stream *s)
     if (atomic_load(&r->api->quiesced))
         return "the server is shutting down";
     if (!engine_key(r->api->engine, slice_of(r->key.id), &now) ||
-        now.number != r->key.number ||
-        key_expired(&now, clock_steady_ms(engine_clock(r->api->engine))))
+        now.number != r->key.number || key_expired(&now, api_now(r)))
         return "the key is gone";
     return NULL;
 }
@@ -286,7 +285,7 @@ read_on(struct stream *s)
 static bool
 is_old(const struct stream *s)
 {
-    msec_t now_ms = clock_steady_ms(engine_clock(s->r->api->engine));
+    msec_t now_ms = api_now(s->r);
     return event_key_ms(s->at.key) < now_ms - OLD_MS;
 }
 
@@ -336,7 +335,7 @@ read_place(struct api_request *r, struct feed_at *at)
 {
     const char *header = httpd_header(r->req, "Last-Event-ID");
     const char *text = header ? header : r->query.after;
-    msec_t now_ms = clock_steady_ms(engine_clock(r->api->engine));
+    msec_t now_ms = api_now(r);
 
     *at = FEED_AT_END;
     if (text) {

@@ -54,7 +54,7 @@ static void
 answer_secrets(struct api_request *r, const struct webhook *webhook)
 {
     api_json_begin(r);
-    write_secrets(&r->json, webhook, clock_steady_ms(engine_clock(r->api->engine)));
+    write_secrets(&r->json, webhook, api_now(r));
     api_json_end(r, 200);
 }
 

@@ -12,8 +12,6 @@
 #include "core/secret.h"
 #include "send/url.h"
 
-#define PATH_BYTES 4200
-
 #define SECRET_FILE_MAX 4096
 
 static int
@@ -58,7 +56,7 @@ read_target(struct server *server, struct webhook *webhook, struct err *err)
 {
     const char *text = option_text(server->options, OPTION_NOTIFY_URL);
     const char *file = option_text(server->options, OPTION_NOTIFY_SECRET_FILE);
-    char path[PATH_BYTES];
+    char path[PATH_MAX_BYTES];
     struct url url;
 
     int rc = url_read(&url, text, &server->guard, err);
