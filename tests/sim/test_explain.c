@@ -1,31 +1,7 @@
 /* Why a call is where it is: every answer that takes a sender to know. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "world.h"
-
-static struct sim sim;
-
-static int
-start(void **state)
-{
-    (void)state;
-    sim_init(&sim, 1);
-    return 0;
-}
-
-static int
-stop(void **state)
-{
-    (void)state;
-    sim_fini(&sim);
-    return 0;
-}
+#include "fixture.h"
 
 static void
 is(uint64_t event, uint64_t webhook, enum explain_code code, const char *text)
@@ -227,7 +203,7 @@ an_event_shows_each_webhook_with_a_call_or_why_it_has_none(void **state)
     assert_int_equal(look.read.result, E_NOT_FOUND);
 }
 
-#define SIM_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define SIM_TEST(name) TEST(name)
 
 int
 main(void)

@@ -1,30 +1,5 @@
 /* Receivers that die and return, and those who must not notice. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "world.h"
-
-static struct sim sim;
-
-static int
-start(void **state)
-{
-    (void)state;
-    sim_init(&sim, 1);
-    return 0;
-}
-
-static int
-stop(void **state)
-{
-    (void)state;
-    sim_fini(&sim);
-    return 0;
-}
+#include "fixture.h"
 
 static void
 a_dead_receiver_is_probed_by_one_call_at_a_time(void **state)
@@ -579,7 +554,7 @@ a_handful_of_failures_is_not_enough_however_long_it_takes(void **state)
     assert_false(is_enabled(webhook));
 }
 
-#define SIM_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define SIM_TEST(name) TEST(name)
 
 int
 main(void)

@@ -1,31 +1,6 @@
 /* Jobs among everything else: live events go past a replay, and a crash at any moment
  * neither loses nor repeats a part of one. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "world.h"
-
-static struct sim sim;
-
-static int
-start(void **state)
-{
-    (void)state;
-    sim_init(&sim, 1);
-    return 0;
-}
-
-static int
-stop(void **state)
-{
-    (void)state;
-    sim_fini(&sim);
-    return 0;
-}
+#include "fixture.h"
 
 /* ---- jobs ---- */
 
@@ -226,7 +201,7 @@ a_crash_at_any_step_neither_loses_nor_repeats(void **state)
 int
 main(void)
 {
-#define SIM(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define SIM(name) TEST(name)
     const struct CMUnitTest tests[] = {
         SIM(live_events_go_past_a_replay),
         SIM(live_events_without_room_in_memory_wait_for_no_more_than_a_crowd),

@@ -1,33 +1,16 @@
 /* What operators are told: each thing once, storms held down, through failures and
  * crashes. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-
-#include <cmocka.h>
 
 #include "core/notice.h"
 #include "engine/notices.h"
-#include "world.h"
-
-static struct sim sim;
+#include "fixture.h"
 
 static int
-start(void **state)
+start_telling(void **state)
 {
-    (void)state;
-    sim_init(&sim, 1);
+    start(state);
     sim_notify(&sim, 100, HOUR);
-    return 0;
-}
-
-static int
-stop(void **state)
-{
-    (void)state;
-    sim_fini(&sim);
     return 0;
 }
 
@@ -221,18 +204,18 @@ a_crash_does_not_forget_what_was_to_be_told(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define TOLD(name) cmocka_unit_test_setup_teardown(name, start_telling, stop)
     const struct CMUnitTest tests[] = {
-        TEST(a_webhook_that_the_server_disables_is_told),
-        TEST(exhausted_calls_make_one_notice_in_ten_minutes_with_their_number),
-        TEST(many_webhooks_at_once_make_a_hundred_notices_a_minute_and_a_number),
-        TEST(a_backlog_is_told_once_and_cleared_at_half),
-        TEST(a_call_that_is_due_for_too_long_is_told_and_cleared),
-        TEST(a_disk_without_room_is_told_while_it_has_none),
-        TEST(the_end_of_a_trial_is_told_once),
-        TEST(what_is_not_taken_is_told_again_on_the_schedule),
-        TEST(after_nine_attempts_a_notice_is_kept_and_not_sent_any_more),
-        TEST(a_crash_does_not_forget_what_was_to_be_told),
+        TOLD(a_webhook_that_the_server_disables_is_told),
+        TOLD(exhausted_calls_make_one_notice_in_ten_minutes_with_their_number),
+        TOLD(many_webhooks_at_once_make_a_hundred_notices_a_minute_and_a_number),
+        TOLD(a_backlog_is_told_once_and_cleared_at_half),
+        TOLD(a_call_that_is_due_for_too_long_is_told_and_cleared),
+        TOLD(a_disk_without_room_is_told_while_it_has_none),
+        TOLD(the_end_of_a_trial_is_told_once),
+        TOLD(what_is_not_taken_is_told_again_on_the_schedule),
+        TOLD(after_nine_attempts_a_notice_is_kept_and_not_sent_any_more),
+        TOLD(a_crash_does_not_forget_what_was_to_be_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

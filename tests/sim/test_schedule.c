@@ -1,30 +1,5 @@
 /* The whole retry schedule on a hand-turned clock: hours pass in a millisecond. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "world.h"
-
-static struct sim sim;
-
-static int
-start(void **state)
-{
-    (void)state;
-    sim_init(&sim, 1);
-    return 0;
-}
-
-static int
-stop(void **state)
-{
-    (void)state;
-    sim_fini(&sim);
-    return 0;
-}
+#include "fixture.h"
 
 static void
 a_healthy_receiver_is_called_once(void **state)
@@ -394,7 +369,7 @@ an_own_policy_replaces_the_default(void **state)
     assert_int_equal(sim_stored(&sim, event, webhook).state, CALL_FAILED);
 }
 
-#define SIM_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define SIM_TEST(name) TEST(name)
 
 int
 main(void)

@@ -1,31 +1,6 @@
 /* Trials: what is taken, sent and held before their end, at it, and when it is moved.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "world.h"
-
-static struct sim sim;
-
-static int
-start(void **state)
-{
-    (void)state;
-    sim_init(&sim, 1);
-    return 0;
-}
-
-static int
-stop(void **state)
-{
-    (void)state;
-    sim_fini(&sim);
-    return 0;
-}
+#include "fixture.h"
 
 /* Calls that wait for their retries, and a trial that ends in the middle of them. */
 static void
@@ -131,7 +106,6 @@ a_webhook_that_is_made_or_enabled_after_its_end_sends_nothing(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
         TEST(after_its_end_nothing_is_taken_or_sent_and_nothing_goes),
         TEST(lifting_its_end_resumes_everything),
