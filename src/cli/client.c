@@ -386,9 +386,10 @@ add_next_step(struct buf *text, const struct client *client, long status)
         buf_addf(text, "\nGive the right key with --key, PUSHWIRE_KEY or --%s DIR.",
                  client->data_flag);
         break;
-    case 403:
-        buf_adds(text, "\nThis needs a key with another role: pushwire key create "
-                       "--help");
+    case 403: /* or it is the channel's trial that has ended */
+        if (text->p && strstr(text->p, "a key with the role"))
+            buf_adds(text, "\nThis needs a key with another role: pushwire key create "
+                           "--help");
         break;
     case 404:
         add_list(text, client);

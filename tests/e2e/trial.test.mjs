@@ -61,6 +61,15 @@ test('the command line makes a trial and lifts it', async () => {
   assert.match((await run(['channel', 'list'], { env })).stdout, /TRIAL ENDS/);
 });
 
+test('the command line does not ask for another key when a trial has ended', async () => {
+  const env = { PUSHWIRE_URL: server.url, PUSHWIRE_KEY: server.key };
+  assert.equal((await run(['channel', 'change', 'try', '--trial', '0s'], { env })).code, 0);
+  const sent = await run(['send', 'click', '--channel', 'try'], { env });
+  assert.equal(sent.code, 1);
+  assert.match(sent.stderr, /the channel's trial ended at /);
+  assert.doesNotMatch(sent.stderr, /another role/);
+});
+
 test('the server ends cleanly', async () => {
   await receiver.close();
   assert.deepEqual(await server.stop(), { code: 0, signal: null });
