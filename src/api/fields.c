@@ -284,7 +284,7 @@ reader_int(struct reader *rd, const struct json_token *value, int64_t min, int64
 int
 reader_time(struct reader *rd, const struct json_token *value, msec_t *at_ms)
 {
-    struct slice text;
+    struct slice text = SLICE("");
     int rc = reader_text(rd, value, 1, API_CONFIG_BODY_MAX, &text);
     if (rc != 0)
         return rc;
