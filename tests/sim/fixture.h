@@ -28,4 +28,4 @@ stop(void **state)
     return 0;
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define SIM_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)

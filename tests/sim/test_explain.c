@@ -203,8 +203,6 @@ an_event_shows_each_webhook_with_a_call_or_why_it_has_none(void **state)
     assert_int_equal(look.read.result, E_NOT_FOUND);
 }
 
-#define SIM_TEST(name) TEST(name)
-
 int
 main(void)
 {

@@ -554,8 +554,6 @@ a_handful_of_failures_is_not_enough_however_long_it_takes(void **state)
     assert_false(is_enabled(webhook));
 }
 
-#define SIM_TEST(name) TEST(name)
-
 int
 main(void)
 {

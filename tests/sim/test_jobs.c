@@ -201,12 +201,11 @@ a_crash_at_any_step_neither_loses_nor_repeats(void **state)
 int
 main(void)
 {
-#define SIM(name) TEST(name)
     const struct CMUnitTest tests[] = {
-        SIM(live_events_go_past_a_replay),
-        SIM(live_events_without_room_in_memory_wait_for_no_more_than_a_crowd),
-        SIM(a_replay_keeps_its_pace),
-        SIM(a_replay_does_not_fill_the_disk_for_a_receiver_that_is_dead),
+        SIM_TEST(live_events_go_past_a_replay),
+        SIM_TEST(live_events_without_room_in_memory_wait_for_no_more_than_a_crowd),
+        SIM_TEST(a_replay_keeps_its_pace),
+        SIM_TEST(a_replay_does_not_fill_the_disk_for_a_receiver_that_is_dead),
         cmocka_unit_test(a_crash_at_any_step_neither_loses_nor_repeats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -369,8 +369,6 @@ an_own_policy_replaces_the_default(void **state)
     assert_int_equal(sim_stored(&sim, event, webhook).state, CALL_FAILED);
 }
 
-#define SIM_TEST(name) TEST(name)
-
 int
 main(void)
 {

@@ -107,12 +107,12 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(after_its_end_nothing_is_taken_or_sent_and_nothing_goes),
-        TEST(lifting_its_end_resumes_everything),
-        TEST(a_later_end_resumes_until_then),
-        TEST(a_crash_changes_nothing_of_it),
-        TEST(a_webhook_that_was_disabled_stays_so),
-        TEST(a_webhook_that_is_made_or_enabled_after_its_end_sends_nothing),
+        SIM_TEST(after_its_end_nothing_is_taken_or_sent_and_nothing_goes),
+        SIM_TEST(lifting_its_end_resumes_everything),
+        SIM_TEST(a_later_end_resumes_until_then),
+        SIM_TEST(a_crash_changes_nothing_of_it),
+        SIM_TEST(a_webhook_that_was_disabled_stays_so),
+        SIM_TEST(a_webhook_that_is_made_or_enabled_after_its_end_sends_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
