@@ -805,11 +805,16 @@ clients_that_break_off_anywhere_leave_nothing_behind(void **state)
     int fd = dial(s);
     expect(fd, GET("/look"), 200);
     close(fd);
-    /* Answered by hand from here on, so that nothing stays held. */
     httpd_quiesce(s->httpd);
     pthread_mutex_lock(&s->lock);
     while (s->overs < s->heads)
         pthread_cond_wait(&s->changed, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+    /* A worker may still have to read what a client sent before it left, and hold it:
+     * the answerers go on until there is none. */
+    httpd_close(s->httpd);
+    s->httpd = NULL; /* for server_free */
+    pthread_mutex_lock(&s->lock);
     s->stopping = true;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
